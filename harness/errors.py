@@ -1,0 +1,123 @@
+"""Every error the harness raises, in one tree.
+
+::
+
+    HarnessError
+    ├── ConfigError                 a file or an option is wrong: bench file, database, requirement list
+    │   ├── BenchFileError
+    │   ├── DatabaseError
+    │   └── RequirementError
+    ├── UnitError                   (also ValueError) units that do not fit, durations that are none
+    ├── SignalError
+    │   ├── UnknownSignalError      (also LookupError) with the nearest candidates
+    │   ├── ValueRangeError         (also ValueError) outside range, bits or value table
+    │   └── DecodeError             a frame that its message definition cannot explain
+    ├── BusError                    what no bus would carry, or a controller that cannot send
+    ├── SimulationError             an ECU model, a callback or a sender broke
+    │   └── WaitInCallbackError     waiting where only the test may wait
+    ├── IntegrityError              (also AssertionError) the world saw what no declared disturbance explains
+    ├── ExpectationFailed           (also AssertionError) the product did not do what was expected
+    ├── Blocked                     the bench cannot run the test; never counted against the product
+    ├── Inconclusive                the measurement is weaker than the claim
+    └── ReportError                 results or report cannot be written or built
+
+A message says what was expected, what came instead, when, the nearest candidates, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HarnessError(Exception):
+    """Base of every error that the harness raises on purpose."""
+
+
+class ConfigError(HarnessError):
+    """A file or an option is wrong; the message names the place and the mend."""
+
+
+class BenchFileError(ConfigError):
+    """A bench file has an unknown key, a wrong type, or names something that does not exist."""
+
+
+class DatabaseError(ConfigError):
+    """A network database is missing, does not parse, or contradicts itself."""
+
+
+class RequirementError(ConfigError):
+    """A test names a requirement that ``requirements.toml`` does not hold, or that file is wrong."""
+
+
+class UnitError(HarnessError, ValueError):
+    """Units that cannot be compared, or a duration that is negative, fractional or without unit."""
+
+
+class SignalError(HarnessError):
+    """Something is wrong with a signal or its value."""
+
+
+class UnknownSignalError(SignalError, LookupError):
+    """No message or signal of that name; the message lists the nearest candidates."""
+
+
+class ValueRangeError(SignalError, ValueError):
+    """A value outside the declared range, the bits, or the value table of its signal."""
+
+
+class DecodeError(SignalError):
+    """A frame that its message definition cannot explain: too short, or an unknown multiplexer value."""
+
+
+class BusError(HarnessError):
+    """A frame that no bus would carry, or a controller that is in no state to send it."""
+
+
+class SimulationError(HarnessError):
+    """An ECU model, a callback or a sender broke; the original exception is the ``__cause__``."""
+
+
+class WaitInCallbackError(SimulationError):
+    """A callback tried to wait. Only the test waits; a model uses ``after`` and ``every``."""
+
+
+class IntegrityError(HarnessError, AssertionError):
+    """The world saw something that no declared disturbance explains (unknown or undecodable frame, wrong protection)."""
+
+
+class ExpectationFailed(HarnessError, AssertionError):
+    """The product did not do what was expected. Carries ``result`` when an expectation was judged."""
+
+    def __init__(self, message: str, result: object | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class Blocked(HarnessError):
+    """The bench cannot run this test (no adapter, no acknowledge, a missing role). Shown as BLOCKED, never as failed."""
+
+
+class Inconclusive(HarnessError):
+    """The measurement is weaker than the claim, so neither *passed* nor *failed* would be honest."""
+
+
+class ReportError(HarnessError):
+    """Results or the report cannot be written or built; the message holds the command to try again."""
+
+
+def nearest(wanted: str, known: Iterable[str], count: int = 3) -> str:
+    """The closest known names as a phrase for an error message, or an empty string when nothing is close.
+
+    >>> nearest("BrakeLmap", ["BrakeLamp", "Gear"])
+    "; did you mean 'BrakeLamp'?"
+    >>> nearest("xyz", ["BrakeLamp"])
+    ''
+    """
+    names = list(dict.fromkeys(known))
+    folded: dict[str, str] = {name.casefold(): name for name in names}
+    close = [folded[hit] for hit in get_close_matches(wanted.casefold(), folded, n=count, cutoff=0.6)]
+    if not close:
+        return ""
+    quoted = [repr(name) for name in close]
+    return f"; did you mean {quoted[0]}?" if len(quoted) == 1 else f"; did you mean one of {', '.join(quoted)}?"

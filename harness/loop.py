@@ -1,0 +1,244 @@
+"""The loop: one heap of (time, phase, sequence), driven by whoever waits.
+
+Time is an integer of nanoseconds since the world began. Nothing sleeps: a wait *is* the loop running callbacks until
+its deadline comes or its condition holds. The order inside one instant is fixed by :class:`Phase`:
+
+1. ``DELIVER``    frames reach subscribers;
+2. ``MODEL``      ECUs, senders, protocol timers act;
+3. ``DEADLINE``   monitors and expectations judge what is due, after the frames of the same instant;
+4. ``WAKE``       the test goes on;
+5. ``ARBITRATE``  the bus decides who starts a frame, after every contender of this instant has spoken, the test included.
+
+Events of one instant and phase run in the order in which they were posted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from harness.errors import HarnessError, SimulationError, WaitInCallbackError
+from harness.units import time_text
+
+
+class Phase(IntEnum):
+    """The fixed order inside one instant; see the module's text."""
+
+    DELIVER = 0
+    MODEL = 1
+    DEADLINE = 2
+    WAKE = 3
+    ARBITRATE = 4
+
+
+# Plain integers for the hot path: an IntEnum member costs a slow comparison in every heap operation.
+DELIVER, MODEL, DEADLINE, WAKE, ARBITRATE = (int(phase) for phase in Phase)
+
+
+class Owner:
+    """Somebody who owns timers: an ECU, a sender. Cancelling the owner cancels all its timers at once.
+
+    drift_ppm: how fast the owner's own clock runs, in parts per million; +100 makes each of its delays 100 ppm
+    *shorter* in world time (a fast clock), negative longer, 0 none.
+    """
+
+    __slots__ = ("drift_ppm", "generation", "name")
+
+    def __init__(self, name: str, drift_ppm: float = 0.0) -> None:
+        self.name = name
+        self.drift_ppm = drift_ppm
+        self.generation = 0
+
+    def cancel_timers(self) -> None:
+        """Cancel every timer that this owner has started so far."""
+        self.generation += 1
+
+    def world_delay(self, delay: int) -> int:
+        """A delay on this owner's clock, ns, as a delay of the world, ns."""
+        return round(delay / (1.0 + self.drift_ppm * 1e-6)) if self.drift_ppm else delay
+
+
+class Timer:
+    """A pending callback, once or periodic. :meth:`cancel` may be called at any time, also twice."""
+
+    __slots__ = ("_callback", "_generation", "_loop", "_owner", "_phase", "_step", "period", "time")
+
+    def __init__(
+        self, loop: Loop, time: int, callback: Callable[[], object], phase: int, owner: Owner | None, period: int
+    ) -> None:
+        self._loop = loop
+        self._callback: Callable[[], object] | None = callback
+        self._phase = phase
+        self._owner = owner
+        self._generation = owner.generation if owner else 0
+        self.time = time
+        self.period = period
+        self._step = owner.world_delay(period) if owner else period
+        loop.post(time, phase, self._fire, None)
+
+    @property
+    def active(self) -> bool:
+        """Whether the callback is still going to run."""
+        return self._callback is not None and (self._owner is None or self._owner.generation == self._generation)
+
+    def cancel(self) -> None:
+        """Never run the callback again."""
+        self._callback = None
+
+    def _fire(self, _: None) -> None:
+        callback = self._callback
+        if callback is None or (self._owner is not None and self._owner.generation != self._generation):
+            return
+        if self.period:
+            # From the last due time, not from now: a periodic timer has no drift of its own.
+            self.time += self._step
+            self._loop.post(self.time, self._phase, self._fire, None)
+        else:
+            self._callback = None
+        callback()
+
+
+Event = tuple[int, int, int, Callable[[Any], object], Any]
+
+
+class Loop:
+    """The virtual clock and everything that is going to happen on it.
+
+    >>> loop = Loop()
+    >>> _ = loop.after(5_000_000, lambda: print("five"))
+    >>> loop.run_until(10_000_000)
+    five
+    False
+    >>> loop.now
+    10000000
+    """
+
+    def __init__(self) -> None:
+        self.now = 0
+        """Nanoseconds since the world began."""
+        self.failure: HarnessError | None = None
+        """The first error that a callback raised. It stops the world: every later wait raises it again."""
+        self._heap: list[Event] = []
+        self._sequence = count().__next__
+        self._limit = 0
+        self._stop: Callable[[], bool] | None = None
+        self._current: Callable[[Any], object] | None = None
+
+    # -- scheduling ----------------------------------------------------------------------------------------------
+
+    def post(self, time: int, phase: int, callback: Callable[[Any], object], argument: Any) -> None:
+        """Run ``callback(argument)`` at ``time`` ns in ``phase``. The fast form: cannot be cancelled."""
+        if time < self.now:
+            raise SimulationError(f"{name_of(callback)} was scheduled for {time_text(time)}, but it is {self}")
+        heappush(self._heap, (time, phase, self._sequence(), callback, argument))
+
+    def at(self, time: int, callback: Callable[[], object], *, phase: int = MODEL, owner: Owner | None = None) -> Timer:
+        """Run ``callback()`` at ``time`` ns (not before now)."""
+        return Timer(self, time, callback, phase, owner, 0)
+
+    def after(
+        self, delay: int, callback: Callable[[], object], *, phase: int = MODEL, owner: Owner | None = None
+    ) -> Timer:
+        """Run ``callback()`` after ``delay`` ns on the owner's clock; 0 means later in this instant."""
+        return self.at(self.now + (owner.world_delay(delay) if owner else delay), callback, phase=phase, owner=owner)
+
+    def every(
+        self,
+        period: int,
+        callback: Callable[[], object],
+        *,
+        start: int | None = None,
+        phase: int = MODEL,
+        owner: Owner | None = None,
+    ) -> Timer:
+        """Run ``callback()`` every ``period`` ns (more than 0), first after ``start`` ns (default: one period)."""
+        if period <= 0:
+            raise SimulationError(f"{name_of(callback)}: a period must be more than zero, not {time_text(period)}")
+        delay = period if start is None else start
+        first = self.now + (owner.world_delay(delay) if owner else delay)
+        return Timer(self, first, callback, phase, owner, period)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def run_until(self, time: int, stop: Callable[[], bool] | None = None) -> bool:
+        """Run callbacks up to ``time`` ns, and return in its ``WAKE`` phase; or earlier, as soon as ``stop()`` holds.
+
+        ``stop`` is asked once per instant, after its deadlines and before the test goes on; the return value says
+        whether it held. Raises what a callback raised: a :class:`~harness.errors.HarnessError` as it is, anything
+        else as the cause of a :class:`~harness.errors.SimulationError`; again on every later call.
+        """
+        if self._current is not None:
+            raise WaitInCallbackError(
+                f"{name_of(self._current)} tried to wait at {self}; only the test may wait: "
+                "a model or callback uses after() and every()"
+            )
+        if self.failure is not None:
+            raise self.failure
+        heap = self._heap
+        limit = (time, WAKE)
+        self._limit, self._stop = time, stop
+        callback: Callable[[Any], object] = _nothing
+        self._current = callback
+        try:
+            if stop is None:
+                while heap and heap[0] < limit:
+                    self.now, _, _, callback, argument = heappop(heap)
+                    self._current = callback
+                    callback(argument)
+            else:
+                while True:
+                    event = heap[0] if heap else None
+                    due = event is not None and event < limit
+                    if (event is None or not due or event[0] > self.now or event[1] >= WAKE) and stop():
+                        return True
+                    if not due:
+                        break
+                    self.now, _, _, callback, argument = heappop(heap)
+                    self._current = callback
+                    callback(argument)
+            if time > self.now:
+                self.now = time
+                return stop is not None and stop()
+            return False
+        except HarnessError as error:
+            self.failure = error
+            raise
+        except Exception as error:
+            self.failure = SimulationError(f"{name_of(callback)} raised {type(error).__name__}: {error} at {self}")
+            raise self.failure from error
+        finally:
+            self._current = None
+            self._stop = None
+
+    def quiet_until(self) -> int:
+        """Up to when (ns) nobody but the caller can act: the next event, the waiting test's deadline, or now.
+
+        The bus looks ahead with it: when nobody can join an arbitration any more, it is decided at once.
+        """
+        if self._stop is not None and self._stop():
+            return self.now
+        heap = self._heap
+        return min(heap[0][0], self._limit) if heap else self._limit
+
+    def __str__(self) -> str:
+        return f"t = {time_text(self.now)}"
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+def name_of(callback: Callable[..., object]) -> str:
+    """A callback as a reader would look for it: its qualified name, or that of the timer's or partial's target."""
+    target: Any = callback
+    owner = getattr(target, "__self__", None)
+    if isinstance(owner, Timer):
+        target = owner._callback or target
+    while hasattr(target, "func"):
+        target = target.func
+    name = getattr(target, "__qualname__", None) or repr(target)
+    module = getattr(target, "__module__", None)
+    return f"{module}.{name}" if module else str(name)
