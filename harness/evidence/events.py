@@ -1,0 +1,35 @@
+"""What happened in a world, in order: the journal from which reports are rendered afterwards.
+
+The bench appends events while the test runs and calls no reporter: rendering needs the test's own thread, and a test
+in virtual time should not pay for evidence that nobody reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.evidence.verdicts import Verdict
+
+Kind = Literal["stimulus", "plant", "expectation", "disturbance", "wait", "incident", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a test's story.
+
+    time: when, in ns since the world began. kind: what sort of event.
+    title: one line with numbers and units, as a reviewer reads it:
+    ``expect BrakeLamp == On within 80 ms: after 32.1 ms, margin 47.9 ms``.
+    verdict: for what was judged; ``None`` for what merely happened.
+    details: name and value pairs shown below the title, for instance ``("seen", "Off at 1.02 s")``.
+
+    >>> Event(80_000_000, "stimulus", "set BrakePedal = 40 %")
+    Event(time=80000000, kind='stimulus', title='set BrakePedal = 40 %', verdict=None, details=())
+    """
+
+    time: int
+    kind: Kind
+    title: str
+    verdict: Verdict | None = None
+    details: tuple[tuple[str, str], ...] = ()
