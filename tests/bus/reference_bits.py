@@ -1,6 +1,6 @@
 """CAN frames bit by bit, as they stand on the wire: the slow reference the fast frame-length code is held against.
 
-Written from the text of ISO 11898-1:2015 (clause 10, "MAC") and of the Bosch CAN 2.0 (1991) and CAN FD 1.0 (2012)
+Written from the text of ISO 11898-1:2015 and of the Bosch CAN 2.0 (1991) and CAN FD 1.0 (2012)
 specifications, for one purpose: to be read next to the standard. Every bit is a value, nothing is counted by formula.
 A level of 0 is dominant, 1 is recessive. Sequences run from SOF to the last bit of EOF, acknowledged by a receiver (ACK
 slot dominant); the three bits of intermission that follow every frame are not part of it.
@@ -34,7 +34,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 FD_LENGTHS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64)
-"""Bytes in the data field of an FD frame, by DLC (ISO 11898-1:2015, table 5)."""
+"""Bytes in the data field of an FD frame, by DLC (ISO 11898-1:2015, coding of the data length code)."""
 
 CRC_15 = 0x4599
 """x¹⁵+x¹⁴+x¹⁰+x⁸+x⁷+x⁴+x³+1 without its leading term (Bosch CAN 2.0, 3.1.1)."""
@@ -44,7 +44,7 @@ CRC_21 = 0x102899
 """x²¹+x²⁰+x¹³+x¹¹+x⁷+x⁴+x³+1 without its leading term (Bosch CAN FD 1.0, 3.2.1)."""
 
 GRAY = ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 1, 0), (1, 1, 1), (1, 0, 1), (1, 0, 0))
-"""The stuff count modulo 8, Gray coded (ISO 11898-1:2015, table 6)."""
+"""The stuff count modulo 8, Gray coded (ISO 11898-1:2015, CRC field)."""
 
 DOMINANT, RECESSIVE = 0, 1
 
@@ -161,7 +161,7 @@ def _checked_dlc(
 def _head(
     id: int, data: bytes, extended: bool, fd: bool, brs: bool, esi: bool, remote: bool, dlc: int
 ) -> list[Bit]:
-    """SOF, arbitration field, control field and data field, without stuff bits (ISO 11898-1:2015, 10.4.2)."""
+    """SOF, arbitration field, control field and data field, without stuff bits."""
     request = ("RRS", DOMINANT) if fd else ("RTR", int(remote))
     head = [Bit(DOMINANT, "SOF")]
     if extended:
@@ -212,7 +212,7 @@ def _tail() -> list[Bit]:
 
 
 def _stuffed_dynamically(bits: Sequence[Bit], *, after_last: bool) -> list[Bit]:
-    """A complementary bit after every five equal bits, where a stuff bit begins the next count (10.5).
+    """A complementary bit after every five equal bits, where a stuff bit begins the next count.
 
     No stuff bit can follow a recessive BRS bit, which has a dominant bit before it, so that every stuff bit has the
     bit rate of the bit before it.
@@ -229,7 +229,7 @@ def _stuffed_dynamically(bits: Sequence[Bit], *, after_last: bool) -> list[Bit]:
 
 
 def _stuffed_at_fixed_places(bits: Sequence[Bit], level_before: int) -> list[Bit]:
-    """A complement of the bit before it ahead of the first bit and after every fourth (10.5, FD frames)."""
+    """A complement of the bit before it ahead of the first bit and after every fourth (FD frames)."""
     stuffed: list[Bit] = []
     for place, bit in enumerate(bits):
         if place % 4 == 0:
