@@ -1,0 +1,1 @@
+"""Network databases, the codec between payload and signals, and live signals."""
