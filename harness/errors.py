@@ -34,6 +34,10 @@ class HarnessError(Exception):
     """Base of every error that the harness raises on purpose."""
 
 
+class HarnessWarning(UserWarning):
+    """Something in a file is doubtful, but there is a sensible reading; the message says which one was taken."""
+
+
 class ConfigError(HarnessError):
     """A file or an option is wrong; the message names the place and the mend."""
 
