@@ -87,7 +87,7 @@ class WaitInCallbackError(SimulationError):
 
 
 class IntegrityError(HarnessError, AssertionError):
-    """The world saw something that no declared disturbance explains (unknown or undecodable frame, wrong protection)."""
+    """The world saw what no declared disturbance explains: an unknown or undecodable frame, a wrong protection."""
 
 
 class ExpectationFailed(HarnessError, AssertionError):
@@ -99,7 +99,7 @@ class ExpectationFailed(HarnessError, AssertionError):
 
 
 class Blocked(HarnessError):
-    """The bench cannot run this test (no adapter, no acknowledge, a missing role). Shown as BLOCKED, never as failed."""
+    """The bench cannot run this test (no adapter, a missing role). Shown as BLOCKED, never as failed."""
 
 
 class Inconclusive(HarnessError):

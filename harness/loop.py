@@ -7,7 +7,7 @@ its deadline comes or its condition holds. The order inside one instant is fixed
 2. ``MODEL``      ECUs, senders, protocol timers act;
 3. ``DEADLINE``   monitors and expectations judge what is due, after the frames of the same instant;
 4. ``WAKE``       the test goes on;
-5. ``ARBITRATE``  the bus decides who starts a frame, after every contender of this instant has spoken, the test included.
+5. ``ARBITRATE``  the bus decides who starts a frame: after every contender of this instant, the test included.
 
 Events of one instant and phase run in the order in which they were posted.
 """
@@ -64,13 +64,14 @@ class Owner:
 class Timer:
     """A pending callback, once or periodic. :meth:`cancel` may be called at any time, also twice."""
 
-    __slots__ = ("_callback", "_generation", "_loop", "_owner", "_phase", "_step", "period", "time")
+    __slots__ = ("_callback", "_generation", "_loop", "_owner", "_pending", "_phase", "_step", "period", "time")
 
     def __init__(
         self, loop: Loop, time: int, callback: Callable[[], object], phase: int, owner: Owner | None, period: int
     ) -> None:
         self._loop = loop
-        self._callback: Callable[[], object] | None = callback
+        self._callback = callback
+        self._pending = True
         self._phase = phase
         self._owner = owner
         self._generation = owner.generation if owner else 0
@@ -82,23 +83,22 @@ class Timer:
     @property
     def active(self) -> bool:
         """Whether the callback is still going to run."""
-        return self._callback is not None and (self._owner is None or self._owner.generation == self._generation)
+        return self._pending and (self._owner is None or self._owner.generation == self._generation)
 
     def cancel(self) -> None:
         """Never run the callback again."""
-        self._callback = None
+        self._pending = False
 
     def _fire(self, _: None) -> None:
-        callback = self._callback
-        if callback is None or (self._owner is not None and self._owner.generation != self._generation):
+        if not self._pending or (self._owner is not None and self._owner.generation != self._generation):
             return
         if self.period:
             # From the last due time, not from now: a periodic timer has no drift of its own.
             self.time += self._step
             self._loop.post(self.time, self._phase, self._fire, None)
         else:
-            self._callback = None
-        callback()
+            self._pending = False
+        self._callback()
 
 
 Event = tuple[int, int, int, Callable[[Any], object], Any]
@@ -236,7 +236,7 @@ def name_of(callback: Callable[..., object]) -> str:
     target: Any = callback
     owner = getattr(target, "__self__", None)
     if isinstance(owner, Timer):
-        target = owner._callback or target
+        target = owner._callback
     while hasattr(target, "func"):
         target = target.func
     name = getattr(target, "__qualname__", None) or repr(target)

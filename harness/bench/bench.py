@@ -1,0 +1,294 @@
+"""The bench: what a test holds in its hands.
+
+It sets signals and plant values, waits, expects, disturbs; and it keeps the journal from which the report is made. A
+bench is a context manager around one world; leaving it checks that nothing went wrong unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.bench.blueprint import Blueprint
+from harness.bench.disturb import Disturbance
+from harness.bench.expectation import Judge, Result
+from harness.bench.integrity import Incidents
+from harness.bench.node import NodeControl
+from harness.bench.signal import BenchSignal, Value, find_signal, value_text
+from harness.bench.stimulus import Delivery, Stimulus
+from harness.bench.world import World
+from harness.ecu import Ecu
+from harness.errors import ExpectationFailed, HarnessError, SignalError, UnknownSignalError
+from harness.evidence.events import Event, Kind
+from harness.evidence.verdicts import Verdict
+from harness.frames import Frame, Received, check_frame
+from harness.plant import Plant
+from harness.signals.predicate import Predicate
+from harness.units import Duration, Quantity, duration, time_text
+
+
+class BenchPlant:
+    """The plant as a test sees it: reading a role gives its number, setting one is a stimulus."""
+
+    def __init__(self, bench: Bench, plant: Plant) -> None:
+        self._bench = bench
+        self._plant = plant
+
+    def __getitem__(self, role: str) -> float:
+        self._plant.role(role)
+        return self._plant[role]
+
+    def __setitem__(self, role: str, value: float | Quantity) -> None:
+        unit = self._plant.role(role).unit
+        self._plant[role] = value
+        self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
+
+
+class _RawFrame:
+    """A frame that the test sends itself, as a delivery."""
+
+    def __init__(self) -> None:
+        self.delivered: int | None = None
+
+    def sent(self, rx: Received) -> None:
+        self.delivered = rx.time
+
+
+class Bench:
+    """One world and everything a test does with it.
+
+    Open it with the fixture ``bench``, with ``open_bench()`` inside ``@given``, or by hand::
+
+        with Bench.open("benches/virtual.toml") as bench:
+            bench.set("BrakePedal", 40 * percent)
+            bench.expect(bench.signal("BrakeLamp") == "On", within=80 * ms)
+
+    seed: an integer that every random choice of this world derives from. models and plant: see
+    :class:`~harness.bench.world.World`.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        *,
+        seed: int = 0,
+        models: Mapping[str, type[Ecu]] | None = None,
+        plant: type[Plant] | None = None,
+    ) -> None:
+        self.world = World(blueprint, seed, models or {}, plant)
+        self.seed = seed
+        self.plant = BenchPlant(self, self.world.plant)
+        self.latest: Stimulus | None = None
+        """The test's latest stimulus, from which ``within`` counts."""
+        self._judge = Judge(self.world.loop, [channel.network for channel in self.world.channels.values()], self.journal)
+
+    @classmethod
+    def open(cls, path: str | Path, *, seed: int = 0) -> Bench:
+        """Load a bench file and open a bench on it. Raises :class:`~harness.errors.ConfigError`."""
+        return cls(Blueprint.load(path), seed=seed)
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The bench's name, from its file."""
+        return self.world.blueprint.file.name
+
+    @property
+    def now(self) -> Duration:
+        """Time since the world began."""
+        return Duration(self.world.loop.now)
+
+    @property
+    def journal(self) -> list[Event]:
+        """What was stimulated, expected and seen, in order."""
+        return self.world.journal
+
+    @property
+    def incidents(self) -> Incidents:
+        """What went wrong without being asked for, raised and collected."""
+        return self.world.incidents
+
+    def load(self, channel: str, window: Duration) -> float:
+        """Bus load of a channel over the last ``window``, 0 to 1."""
+        return self.world.channel(channel).bus.load(duration(window, "window", zero=False))
+
+    # -- signals and stimuli ---------------------------------------------------------------------------------------
+
+    def signal(self, name: str) -> BenchSignal:
+        """A signal by ``Message.Signal``, by ``channel.Message.Signal``, or by its own name where that is unique.
+
+        Raises :class:`~harness.errors.UnknownSignalError` at once, with the nearest candidates.
+        """
+        return find_signal(self, name)
+
+    def set(
+        self,
+        target: str | BenchSignal | Mapping[str, Value],
+        value: Value | None = None,
+        *,
+        force: bool = False,
+        **signals: Value,
+    ) -> Stimulus:
+        """Set signals of absent nodes: ``set("BrakePedal", 40 * percent)``, ``set("Pedals", BrakePedal=40)``,
+        or ``set({"BrakePedal": 40, "Gear": "D"})``; all of one message leave in one frame.
+
+        Raises :class:`~harness.errors.ValueRangeError` outside the signal's range; ``force=True`` sends the value as
+        far as the signal's bits go.
+        """
+        wanted: dict[str, Value]
+        if isinstance(target, BenchSignal):
+            target = target.name
+        if isinstance(target, Mapping):
+            wanted = dict(target)
+        elif signals:
+            wanted = {f"{target}.{name}": each for name, each in signals.items()}
+        elif value is not None:
+            wanted = {target: value}
+        else:
+            raise SignalError(f"set({target!r}): no value given")
+        if not wanted or (signals and value is not None) or (isinstance(target, Mapping) and (signals or value is not None)):
+            raise SignalError("set() takes a signal and a value, a message with signals, or one mapping")
+        return self._set(wanted, force)
+
+    def _set(self, wanted: Mapping[str, Value], force: bool) -> Stimulus:
+        by_message: dict[tuple[str, str], dict[str, Value]] = {}
+        titles = []
+        for name, value in wanted.items():
+            live = self.signal(name)
+            by_message.setdefault((live.channel, live.message.name), {})[live.definition.name] = value
+            titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
+        deliveries: list[Delivery] = []
+        for (channel, message), values in by_message.items():
+            tx = self.world.tx_message(f"{channel}.{message}")
+            node = self.world.nodes[tx.node]
+            if not node.absent:
+                raise SignalError(
+                    f"{message} is sent by {tx.node}, which is {node.spec.state} on this bench; "
+                    "a test can only set what absent nodes send"
+                )
+            deliveries.append(tx.set(values, force=force))
+        return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries)
+
+    def send(self, channel: str, frame: Frame) -> Stimulus:
+        """Send one raw frame as the tester's own node. Its identifier must be known or declared as a disturbance."""
+        check_frame(frame, fd=self.world.channel(channel).bus.data_bitrate is not None)
+        raw = _RawFrame()
+        self.world.tester(channel).send(frame, raw.sent)
+        return self.stimulated(f"send {frame} on {channel}", (raw,))
+
+    def stimulated(self, title: str, deliveries: tuple[Delivery, ...] | list[Delivery], kind: Kind = "stimulus") -> Stimulus:
+        """Note a stimulus; from now on ``within`` counts from it."""
+        self.latest = Stimulus(title, self.world.loop.now, deliveries)
+        self.note(title, kind=kind)
+        return self.latest
+
+    def note(self, title: str, *, kind: Kind = "note") -> None:
+        """Write a line of the test's own into the journal, and so into the report."""
+        self.journal.append(Event(self.world.loop.now, kind, title))
+
+    def node(self, name: str) -> NodeControl:
+        """A node's switches: reset, power, silence. Raises :class:`~harness.errors.ConfigError` for an unknown one."""
+        return NodeControl(self, self.world.node(name))
+
+    # -- time and expectations -------------------------------------------------------------------------------------
+
+    def wait(self, span: Duration) -> None:
+        """Let ``span`` of the world's time pass."""
+        self.world.loop.run_until(self.world.loop.now + duration(span, "wait"))
+
+    def wait_until(self, predicate: Predicate, *, timeout: Duration) -> Result:
+        """Wait until the predicate holds, counted from now; the set-up form of :meth:`expect`."""
+        return self._judge.expect(predicate, duration(timeout, "timeout"), self.world.loop.now)
+
+    def expect(self, predicate: Predicate, *, within: Duration, after: Stimulus | Duration | None = None) -> Result:
+        """Demand that the predicate holds within a time of the latest stimulus; see :mod:`harness.bench.expectation`.
+
+        Returns as soon as it does. Raises :class:`~harness.errors.ExpectationFailed` with expected, seen, last samples.
+        """
+        return self._judge.expect(_predicate(predicate, "expect"), duration(within, "within"), self._after(after))
+
+    def stays(self, predicate: Predicate, *, during: Duration, after: Stimulus | Duration | None = None) -> Result:
+        """Demand that the predicate holds now (or from ``after``) and at every sample for the time ``during``."""
+        return self._judge.stays(_predicate(predicate, "stays"), duration(during, "during"), after)
+
+    def never(self, predicate: Predicate, *, during: Duration, after: Stimulus | Duration | None = None) -> Result:
+        """Demand that the predicate holds at no sample for the time ``during``, from now or from ``after``."""
+        return self._judge.stays(~_predicate(predicate, "never"), duration(during, "during"), after, "never")
+
+    def silent(self, name: str, *, during: Duration) -> None:
+        """Demand that no frame of a message, or of a whole channel, ends within the time ``during`` from now."""
+        span = duration(during, "during")
+        seen: list[Received] = []
+        cancel = [self._tap(name, seen.append)] if name not in self.world.channels else []
+        if name in self.world.channels:
+            cancel = [self.world.channels[name].bus.observe(seen.append)]
+        start = self.world.loop.now
+        try:
+            self.world.loop.run_until(start + span, lambda: bool(seen))
+        finally:
+            for each in cancel:
+                each()
+        claim = f"silent {name} during {time_text(span)}"
+        if seen:
+            text = f"{claim}: {seen[0].frame} from {seen[0].sender or 'unknown'} after {time_text(seen[0].time - start)}"
+            self.journal.append(Event(self.world.loop.now, "expectation", text, Verdict.FAILED))
+            raise ExpectationFailed(text)
+        self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED))
+
+    @contextmanager
+    def disturb(self, *disturbances: Disturbance) -> Iterator[None]:
+        """Do wrong on purpose while the block lasts; its own consequences are exempt from the guard, nothing else is.
+
+        A disturbance that did not take full effect raises :class:`~harness.errors.IntegrityError` at the end.
+        """
+        self.incidents.disturbances.extend(disturbances)
+        begun: list[Disturbance] = []
+        try:
+            for disturbance in disturbances:
+                disturbance.begin(self.world)
+                begun.append(disturbance)
+                self.note(f"begin {disturbance.title}", kind="disturbance")
+            yield
+        finally:
+            for disturbance in begun:
+                disturbance.end(self.world)
+                disturbance.ended = self.world.loop.now
+                self.note(f"end {disturbance.title}: {disturbance.hits} frames", kind="disturbance")
+        for disturbance in disturbances:
+            try:
+                disturbance.require_effect()
+            except HarnessError as error:
+                raise self.incidents.record(error) from None
+
+    def _after(self, after: Stimulus | Duration | None) -> Stimulus | int | None:
+        return self.latest if after is None else after
+
+    def _tap(self, message: str, callback: object) -> object: ...
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise the first incident that this world has seen, if any: nothing may be lost, also not in a bare except."""
+        failure = self.world.loop.failure or next(iter(self.incidents.raised), None)
+        if failure is not None:
+            raise failure
+
+
+def _predicate(candidate: object, what: str) -> Predicate:
+    if not isinstance(candidate, Predicate):
+        raise SignalError(
+            f"{what}() takes a predicate such as bench.signal('BrakeLamp') == 'On', not {candidate!r}; "
+            "comparing .value or .text gives a plain bool, decided before the wait"
+        )
+    return candidate

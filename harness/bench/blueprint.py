@@ -1,0 +1,133 @@
+"""A blueprint: everything of a bench that does not change from world to world, made ready once.
+
+Databases are parsed, message plans and protections are derived, model classes are found. A world built from a
+blueprint then costs milliseconds, which is what makes a fresh world per generated example affordable.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harness.bench.file import BenchFile, NodeState, load_bench_file
+from harness.ecu import Ecu
+from harness.errors import BenchFileError, DatabaseError, nearest
+from harness.plant import Plant
+from harness.restbus import MessagePlan, Supplements, plan_messages
+from harness.signals.database import Database, MessageDef, load_database
+
+Model = TypeVar("Model", Ecu, Plant)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlan:
+    """One channel made ready: its databases, and per sending node the plans of its messages."""
+
+    name: str
+    databases: tuple[Database, ...]
+    plans: Mapping[str, tuple[MessagePlan, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A bench file with everything it names loaded and checked."""
+
+    file: BenchFile
+    channels: tuple[ChannelPlan, ...]
+    nodes: tuple[str, ...]
+    models: Mapping[str, type[Ecu]]
+    plant: type[Plant]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Blueprint:
+        """Load a bench file and all that it names. Raises :class:`~harness.errors.ConfigError` with the place."""
+        file = load_bench_file(path)
+        channels = tuple(_channel(file, index) for index in range(len(file.channels)))
+        _check_supplements(file, channels)
+        nodes = sorted({node for channel in channels for node in channel.plans})
+        known = {node for channel in channels for database in channel.databases for node in database.nodes} | set(nodes)
+        for spec in file.nodes:
+            if spec.name not in known:
+                hint = nearest(spec.name, known)
+                raise BenchFileError(f"{file.path}: no database has a node {spec.name!r}{hint}")
+        models = {
+            spec.name: _model(file, spec.model, f"nodes.{spec.name}.model", Ecu)
+            for spec in file.nodes
+            if spec.model is not None and spec.state is NodeState.SIMULATED
+        }
+        plant = _model(file, file.plant, "plant.model", Plant) if file.plant else Plant
+        return cls(file, channels, tuple(sorted({*nodes, *models})), models, plant)
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the bench file's databases by file name, for the evidence."""
+        return {database.path.name: database.sha256 for channel in self.channels for database in channel.databases}
+
+
+def _channel(file: BenchFile, index: int) -> ChannelPlan:
+    spec = file.channels[index]
+    databases = tuple(load_database(path, strict=spec.strict) for path in spec.databases)
+    keys: dict[int, tuple[MessageDef, Database]] = {}
+    plans: dict[str, list[MessageDef]] = {}
+    for database in databases:
+        for message in database.messages:
+            other = keys.setdefault(message.key, (message, database))
+            if other[0] is not message and other[1] is not database:
+                raise DatabaseError(
+                    f"channel {spec.name!r}: {message.name!r} of {database.path.name} and {other[0].name!r} of "
+                    f"{other[1].path.name} have one identifier; take one of them out"
+                )
+            if message.fd and spec.data_bitrate is None:
+                raise BenchFileError(
+                    f"{file.path}: message {message.name!r} is CAN FD, but channels.{spec.name} has no data_bitrate"
+                )
+            senders = [node for node in message.senders if node]
+            if len(senders) > 1:
+                active = [node for node in senders if file.node(node).state is not NodeState.ABSENT] or senders[:1]
+                if len(active) > 1:
+                    raise DatabaseError(
+                        f"message {message.name!r} of {database.path.name} is claimed by {' and '.join(active)}; "
+                        "only one node can send it: correct BO_TX_BU_, or make the others absent in the bench file"
+                    )
+                senders = active
+            for node in senders:
+                plans.setdefault(node, []).append(message)
+    supplements = Supplements(cycles=file.cycles, send_types=file.send_types, protections=file.protections)
+    return ChannelPlan(
+        name=spec.name,
+        databases=databases,
+        plans={node: tuple(plan_messages(messages, supplements)) for node, messages in sorted(plans.items())},
+    )
+
+
+def _check_supplements(file: BenchFile, channels: tuple[ChannelPlan, ...]) -> None:
+    names = {message.name for channel in channels for database in channel.databases for message in database.messages}
+    for table, content in (("cycle", file.cycles), ("sendtype", file.send_types), ("protect", file.protections)):
+        for name in content:
+            if name not in names:
+                raise BenchFileError(f"{file.path}: [{table}] names the message {name!r}{nearest(name, names)}")
+
+
+def _model(file: BenchFile, reference: str, where: str, base: type[Model]) -> type[Model]:
+    """The class behind ``module:Class``, looked for in the folder that the bench file gives as ``models``."""
+    module_name, _, class_name = reference.partition(":")
+    folder = str(file.models)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise BenchFileError(
+            f"{file.path}: {where} = {reference!r}: cannot import {module_name!r} from {folder}: {error}"
+        ) from error
+    found: Any = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        classes = [name for name, each in vars(module).items() if isinstance(each, type) and issubclass(each, base)]
+        what = "is no class derived from" if found is not None else "does not exist; wanted is a class derived from"
+        raise BenchFileError(
+            f"{file.path}: {where} = {reference!r}: {class_name!r} {what} {base.__name__}{nearest(class_name, classes)}"
+        )
+    return found

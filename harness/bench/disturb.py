@@ -1,0 +1,263 @@
+"""Disturbances: what a test does wrong on purpose, declared so that only its own consequences are exempt.
+
+Use them as ``with bench.disturb(WrongCrc("Pedals", count=3)): ...``. Each counts how often it reached the bus; one
+that never did is an error, since the test would have proved nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from harness.errors import IntegrityError, SignalError
+from harness.frames import Frame, Received, check_frame, id_text
+from harness.units import duration
+
+if TYPE_CHECKING:
+    from harness.bench.integrity import Problem
+    from harness.bench.world import World
+    from harness.restbus import TxMessage
+
+
+
+LINGER_NS = 500_000_000
+"""How long after its end a disturbance still explains a counter that does not follow; as VEH-060 has it after a reset."""
+
+
+class Disturbance:
+    """Base of all disturbances. ``hits`` counts the frames that it touched; ``count`` limits them, ``None``: no limit."""
+
+    def __init__(self, title: str, count: int | None = None) -> None:
+        if count is not None and count < 1:
+            raise SignalError(f"{title}: count must be at least 1 (or None for 'as long as it lasts'), not {count}")
+        self.title = title
+        self.count = count
+        self.hits = 0
+        self.ended: int | None = None
+        """When it ended, ns; ``None`` while it lasts."""
+        self._produced: set[tuple[int, bytes]] = set()
+
+    def begin(self, world: World) -> None:
+        """Start to disturb."""
+        raise NotImplementedError
+
+    def end(self, world: World) -> None:
+        """Stop disturbing; what was disturbed goes on as if nothing had been."""
+
+    def covers(self, problem: Problem, rx: Received) -> bool:
+        """Whether this frame's problem is a consequence to be expected.
+
+        That is a frame that was made here, at any time (it may have waited for the bus), and what :meth:`explains`
+        until half a second after the end.
+        """
+        if (rx.frame.key, rx.frame.data) in self._produced:
+            return True
+        return (self.ended is None or rx.time <= self.ended + LINGER_NS) and self.explains(problem, rx)
+
+    def explains(self, problem: Problem, rx: Received) -> bool:
+        """Consequences beyond the frames made here; none by default."""
+        return False
+
+    def require_effect(self) -> None:
+        """Raise :class:`~harness.errors.IntegrityError` when the disturbance did not do what it declared."""
+        if self.hits == 0 or (self.count is not None and self.hits < self.count):
+            wanted = f" of {self.count}" if self.count is not None else ""
+            raise IntegrityError(
+                f"disturbance never took full effect: {self.title} touched {self.hits}{wanted} frames; "
+                "keep it open long enough (bench.wait) and check that its message is being sent"
+            )
+
+    def _use(self) -> bool:
+        if self.count is not None and self.hits >= self.count:
+            return False
+        self.hits += 1
+        return True
+
+
+class _Tamper(Disturbance):
+    """A disturbance of one message's payload, just before it is sent."""
+
+    def __init__(self, message: str, title: str, count: int | None) -> None:
+        super().__init__(title, count)
+        self.message = message
+        self._tx: TxMessage | None = None
+
+    def begin(self, world: World) -> None:
+        tx = world.tx_message(self.message)
+        if tx.tamper is not None:
+            raise SignalError(f"{self.title}: {self.message} is being disturbed already; end that one first")
+        self._tx = tx
+        self._prepare(tx)
+        tx.tamper = self._tamper
+
+    def end(self, world: World) -> None:
+        if self._tx is not None:
+            self._tx.tamper = None
+
+    def _prepare(self, tx: TxMessage) -> None:
+        """Check that the message can be disturbed in this way."""
+
+    def _tamper(self, data: bytes, counter: int | None) -> bytes | None:
+        if not self._use():
+            return data
+        changed = self._change(data, counter)
+        if changed is not None and self._tx is not None:
+            self._produced.add((self._tx.key, changed))
+        return changed
+
+    def _change(self, data: bytes, counter: int | None) -> bytes | None:
+        raise NotImplementedError
+
+    def _require_protection(self, tx: TxMessage) -> None:
+        if tx.protector is None:
+            raise SignalError(f"{self.title}: {self.message} is not protected, so it has no checksum or counter")
+
+
+class WrongCrc(_Tamper):
+    """The next ``count`` frames of a protected message carry a wrong checksum (one bit flipped)."""
+
+    def __init__(self, message: str, *, count: int | None = None) -> None:
+        super().__init__(message, f"wrong checksum in {message}", count)
+
+    def _prepare(self, tx: TxMessage) -> None:
+        self._require_protection(tx)
+
+    def _change(self, data: bytes, counter: int | None) -> bytes:
+        assert self._tx is not None
+        return self._tx.with_crc_bit_flipped(data)
+
+
+class WrongCounter(_Tamper):
+    """The next ``count`` frames of a protected message carry a wrong counter under a right checksum.
+
+    offset: added to the right counter, -1 (the default) repeats the last value.
+    """
+
+    def __init__(self, message: str, *, offset: int = -1, count: int | None = None) -> None:
+        if offset == 0:
+            raise SignalError("a counter offset of 0 disturbs nothing")
+        super().__init__(message, f"counter {offset:+d} in {message}", count)
+        self.offset = offset
+
+    def _prepare(self, tx: TxMessage) -> None:
+        self._require_protection(tx)
+
+    def _change(self, data: bytes, counter: int | None) -> bytes:
+        assert self._tx is not None and self._tx.protector is not None and counter is not None
+        payload = bytearray(data)
+        self._tx.protector.protect(payload, (counter + self.offset) % self._tx.protector.counter_modulo)
+        return bytes(payload)
+
+    def explains(self, problem: Problem, rx: Received) -> bool:
+        # The first right frame after a wrong one does not follow its predecessor's counter either.
+        return problem == "counter" and self._tx is not None and rx.frame.key == self._tx.key
+
+
+class WrongLength(_Tamper):
+    """The next ``count`` frames of a message are ``length`` bytes long (shorter ones cut, longer ones padded with 0)."""
+
+    def __init__(self, message: str, length: int, *, count: int | None = None) -> None:
+        super().__init__(message, f"{message} with {length} bytes", count)
+        self.length = length
+
+    def _change(self, data: bytes, counter: int | None) -> bytes:
+        return data[: self.length].ljust(self.length, b"\0")
+
+
+class Silence(Disturbance):
+    """A message, or every message of a node, is not sent. Ends with the ``with`` block."""
+
+    def __init__(self, name: str, *, count: int | None = None) -> None:
+        super().__init__(f"silence of {name}", count)
+        self.name = name
+        self._parts: list[TxMessage] = []
+
+    def begin(self, world: World) -> None:
+        self._parts = world.tx_messages(self.name)
+        for tx in self._parts:
+            if tx.tamper is not None:
+                raise SignalError(f"{self.title}: {tx.name} is being disturbed already; end that one first")
+            tx.tamper = self._suppress
+
+    def end(self, world: World) -> None:
+        for tx in self._parts:
+            tx.tamper = None
+
+    def _suppress(self, data: bytes, counter: int | None) -> bytes | None:
+        return None if self._use() else data
+
+    def explains(self, problem: Problem, rx: Received) -> bool:
+        # A sender goes on counting while it is silenced, so its first frame afterwards does not follow the last one.
+        return problem == "counter" and any(rx.frame.key == tx.key for tx in self._parts)
+
+
+class UnknownFrame(Disturbance):
+    """Frames of an identifier that no database knows, sent every ``period`` (default: one frame only)."""
+
+    def __init__(self, channel: str, frame: Frame, *, period: int | None = None, count: int | None = None) -> None:
+        super().__init__(f"unknown frame {id_text(frame.key)} on {channel}", count if period else 1)
+        self.channel = channel
+        self.frame = frame
+        self.period = None if period is None else duration(period, "period", zero=False)
+        self._stop: Callable[[], None] | None = None
+
+    def begin(self, world: World) -> None:
+        bus = world.channel(self.channel).bus
+        check_frame(self.frame, fd=bus.data_bitrate is not None)
+        port = world.tester(self.channel)
+        self._produced.add((self.frame.key, self.frame.data))
+
+        def send() -> None:
+            if self.count is None or self.hits < self.count:
+                port.send(self.frame, sent)
+
+        def sent(rx: Received) -> None:
+            self.hits += 1
+
+        send()
+        if self.period is not None:
+            self._stop = world.loop.every(self.period, send).cancel
+
+    def end(self, world: World) -> None:
+        if self._stop is not None:
+            self._stop()
+
+
+class BitFault(Disturbance):
+    """Bit faults on the bus: the next ``count`` frames of a message, or of a node, are destroyed by an error frame."""
+
+    def __init__(self, name: str, *, count: int, bit: int | None = None) -> None:
+        super().__init__(f"{count} bit faults on {name}", count)
+        self.name = name
+        self.bit = bit
+        self._world: World | None = None
+        self._hits: list[Callable[[], int]] = []
+        self._cancel: list[Callable[[], None]] = []
+        self._senders: set[str] = set()
+
+    def begin(self, world: World) -> None:
+        self._world = world
+        node = world.nodes.get(self.name)
+        if node is not None:
+            self._senders = {self.name}
+            targets = [(channel, None, self.name) for channel in node.controllers]
+        else:
+            tx = world.tx_message(self.name)
+            self._senders = {tx.node}
+            targets = [(tx.channel, tx.key, None)]
+        for channel, key, sender in targets:
+            injection = world.channel(channel).bus.corrupt(key=key, sender=sender, bit=self.bit, count=self.count or 1)
+            self._hits.append(lambda injection=injection: injection.hits)  # type: ignore[misc]
+            self._cancel.append(injection.cancel)
+
+    def end(self, world: World) -> None:
+        self.hits = sum(hits() for hits in self._hits)
+        for cancel in self._cancel:
+            cancel()
+
+    def explains(self, problem: Problem, rx: Received) -> bool:
+        # A retransmission may be overtaken by the next cycle (one mailbox per message), which loses a counter value.
+        return problem == "counter" and rx.sender in self._senders
+
+
+__all__ = ["BitFault", "Disturbance", "Silence", "UnknownFrame", "WrongCounter", "WrongCrc", "WrongLength"]

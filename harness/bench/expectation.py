@@ -1,0 +1,153 @@
+"""Expectations: what a test demands of the vehicle, and since when.
+
+``within`` counts from the end of the first frame that carries the test's latest stimulus (from the call where there is
+none; for a plant value from the instant it took effect). Every sample since that point counts, also one that came
+before ``expect()`` was called. The limit is inclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.bench.stimulus import Stimulus
+from harness.errors import ExpectationFailed, Inconclusive, SimulationError
+from harness.evidence.events import Event
+from harness.evidence.verdicts import Verdict
+from harness.loop import Loop
+from harness.signals.live import Sample
+from harness.signals.network import Network
+from harness.signals.predicate import Predicate
+from harness.signals.watch import Watch
+from harness.units import Duration, time_text
+
+DELIVERY_LIMIT_NS = 5_000_000_000
+"""How long a stimulus may wait for its frame before the test gives up: longer than any cycle time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an expectation.
+
+    time: when it was decided, ns of the world. latency: from the reference point to there.
+    margin: what was left of the limit (``expect``), or the smallest distance to the limit in the signal's unit
+    (``stays``, ``never``; ``None`` where there is no distance, as between two words).
+    """
+
+    verdict: Verdict
+    time: int
+    latency: Duration
+    margin: Duration | float | None
+    seen: str
+
+    def __bool__(self) -> bool:
+        return self.verdict is Verdict.PASSED
+
+
+class Judge:
+    """Runs the loop until an expectation is decided, and writes the journal."""
+
+    def __init__(self, loop: Loop, networks: Sequence[Network], journal: list[Event]) -> None:
+        self._loop = loop
+        self._networks = networks
+        self._journal = journal
+
+    def reference(self, after: Stimulus | int | None) -> int:
+        """The point in time from which an expectation counts, ns; waits for a stimulus that is still on its way."""
+        if after is None:
+            return self._loop.now
+        if isinstance(after, int):
+            return int(after)
+        if after.delivered is None:
+            limit = self._loop.now + DELIVERY_LIMIT_NS
+            self._loop.run_until(limit, lambda: after.delivered is not None)
+        if after.delivered is None:
+            raise SimulationError(
+                f"{after.title} did not reach the bus within {time_text(DELIVERY_LIMIT_NS)}: "
+                "its message is silenced, its node is off or bus-off, or nothing sends it"
+            )
+        return after.delivered
+
+    def expect(self, predicate: Predicate, within: int, after: Stimulus | int | None) -> Result:
+        """Demand that the predicate holds at some instant from the reference point to ``within`` ns after it."""
+        since = self.reference(after)
+        deadline = since + within
+        watch = Watch(predicate, self._networks, since)
+        try:
+            if watch.satisfied_at is None and self._loop.now < deadline:
+                self._loop.run_until(deadline, lambda: watch.satisfied_at is not None)
+            return self._judge_expect(predicate, watch, since, within)
+        finally:
+            watch.close()
+
+    def _judge_expect(self, predicate: Predicate, watch: Watch, since: int, within: int) -> Result:
+        claim = f"expect {predicate.describe()} within {time_text(within)}"
+        at = watch.satisfied_at
+        if at is not None and at <= since + within:
+            latency = Duration(at - since)
+            result = Result(Verdict.PASSED, at, latency, Duration(within - latency), _seen(watch))
+            self._note(f"{claim}: after {latency}, margin {result.margin}", result)
+            return result
+        late = f"only after {time_text(at - since)}" if at is not None else "not seen"
+        result = Result(Verdict.FAILED, self._loop.now, Duration(self._loop.now - since), None, _seen(watch))
+        self._note(f"{claim}: {late}", result)
+        raise ExpectationFailed(self._failure(claim, late, since, watch), result)
+
+    def stays(self, predicate: Predicate, during: int, after: Stimulus | int | None, word: str = "stays") -> Result:
+        """Demand that the predicate holds at the reference point and at every sample up to ``during`` ns after it."""
+        since = self.reference(after)
+        end = since + during
+        watch = Watch(predicate, self._networks, since)
+        try:
+            if watch.violated_at is None and self._loop.now < end:
+                self._loop.run_until(end, lambda: watch.violated_at is not None)
+            return self._judge_stays(predicate, watch, since, during, word)
+        finally:
+            watch.close()
+
+    def _judge_stays(self, predicate: Predicate, watch: Watch, since: int, during: int, word: str) -> Result:
+        shown = predicate.describe() if word == "stays" else (~predicate).describe()
+        claim = f"{word} {shown} during {time_text(during)}"
+        at = watch.violated_at
+        if not watch.has_data:
+            text = f"{claim}: no sample was received since {time_text(since)}, so nothing was observed"
+            self._note(text, Result(Verdict.INCONCLUSIVE, self._loop.now, Duration(during), None, "nothing"))
+            raise Inconclusive(f"{text}\n{watch.availability()}")
+        if at is not None and at <= since + during:
+            result = Result(Verdict.FAILED, at, Duration(at - since), None, _seen(watch))
+            late = f"violated after {time_text(at - since)}"
+            self._note(f"{claim}: {late}", result)
+            raise ExpectationFailed(self._failure(claim, late, since, watch), result)
+        result = Result(Verdict.PASSED, since + during, Duration(during), watch.margin, _seen(watch))
+        margin = f", smallest distance {watch.margin:g}" if watch.margin is not None else ""
+        self._note(f"{claim}: held{margin}", result)
+        return result
+
+    def _failure(self, claim: str, what: str, since: int, watch: Watch) -> str:
+        lines = [f"{claim}: {what}", f"  counted from {time_text(since)}, judged at {time_text(self._loop.now)}"]
+        lines += [f"  {line}" for line in watch.availability().splitlines()]
+        lines += ["  last samples:"] + [f"    {line}" for line in _samples(watch)]
+        return "\n".join(lines)
+
+    def _note(self, title: str, result: Result) -> None:
+        details = (("seen", result.seen), ("decided at", time_text(result.time)))
+        self._journal.append(Event(self._loop.now, "expectation", title, result.verdict, details))
+
+
+def _seen(watch: Watch) -> str:
+    return _samples(watch)[-1]
+
+
+def _samples(watch: Watch) -> list[str]:
+    rows = [
+        f"{time_text(time)}  " + ", ".join(f"{name} = {sample_text(sample)}" for name, sample in values.items())
+        for time, values in watch.seen
+    ]
+    return rows or ["none"]
+
+
+def sample_text(sample: Sample | None) -> str:
+    """A sample for people: its text where the value table has one, else its number."""
+    if sample is None:
+        return "no data"
+    return sample.text if sample.text is not None else f"{sample.value:g}"

@@ -1,0 +1,206 @@
+"""A world: one loop, its channels, nodes and plant, assembled from a blueprint. No module state, no globals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.bench.blueprint import Blueprint, ChannelPlan
+from harness.bench.file import NodeSpec, NodeState
+from harness.bench.integrity import Guard, Incidents
+from harness.bus.controller import Controller
+from harness.bus.port import Port
+from harness.bus.simulated import SimBus
+from harness.ecu import Ecu, EcuContext, Link
+from harness.errors import BenchFileError, ConfigError, HarnessError, SimulationError, UnknownSignalError, nearest
+from harness.evidence.events import Event
+from harness.frames import Received
+from harness.loop import Loop, Owner
+from harness.plant import Plant
+from harness.restbus import Transmitter, TxMessage
+from harness.signals.network import Network
+
+TESTER = "tester"
+"""Name of the controller through which a test sends raw frames."""
+
+
+class Channel:
+    """One channel of a world: the simulated bus, what was seen on it, and the guard that judges every frame."""
+
+    def __init__(self, plan: ChannelPlan, bus: SimBus, network: Network, guard: Guard) -> None:
+        self.name = plan.name
+        self.plan = plan
+        self.bus = bus
+        self.network = network
+        self.guard = guard
+        self.last_awake = 0
+        """When a node that is not absent was last heard, ns."""
+
+
+class Node:
+    """One node of a world: its controllers and transmitters per channel, and its model when it is simulated."""
+
+    def __init__(self, name: str, spec: NodeSpec) -> None:
+        self.name = name
+        self.spec = spec
+        self.owner = Owner(name, spec.drift_ppm)
+        self.controllers: dict[str, Controller] = {}
+        self.transmitters: dict[str, Transmitter] = {}
+        self.ecu: Ecu | None = None
+
+    @property
+    def absent(self) -> bool:
+        """Whether the rest-bus sends for this node."""
+        return self.spec.state is NodeState.ABSENT
+
+
+class World:
+    """A running vehicle in virtual time. Tests do not see it: they talk to the :class:`~harness.bench.bench.Bench`.
+
+    models: other model classes than the bench file's, by node; plant: another plant class. Both are how a suite is
+    proved able to fail: with a faulty variant in place of the right one.
+    """
+
+    def __init__(
+        self, blueprint: Blueprint, seed: int, models: Mapping[str, type[Ecu]], plant: type[Plant] | None
+    ) -> None:
+        self.blueprint = blueprint
+        self.seed = seed
+        self.loop = Loop()
+        self.journal: list[Event] = []
+        self.incidents = Incidents(self.loop, blueprint.file.policy, self.journal)
+        self.plant: Plant = (plant or blueprint.plant)()
+        self.channels: dict[str, Channel] = {}
+        self._testers: dict[str, Controller] = {}
+        for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
+            bus = SimBus(self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate)
+            network = Network(plan.name, plan.databases, self.loop)
+            guard = Guard(network, plan.protectors, self.incidents)
+            bus.observe(guard.receive)
+            bus.observe_errors(network.trace.append_error)
+            self.channels[spec.name] = Channel(plan, bus, network, guard)
+        self.nodes = {name: self._attach(name) for name in blueprint.nodes}
+        self.plant.start(self.loop)
+        chosen = {**blueprint.models, **models}
+        for node in self.nodes.values():
+            if node.spec.state is NodeState.SIMULATED:
+                node.ecu = self._model(node, chosen[node.name])
+        for node in self.nodes.values():
+            if node.ecu is not None:
+                node.ecu.power_on()
+            else:
+                for transmitter in node.transmitters.values():
+                    transmitter.start()
+        if blueprint.file.sleep_after is not None:
+            self._follow_network(blueprint.file.sleep_after)
+
+    # -- assembly --------------------------------------------------------------------------------------------------
+
+    def _attach(self, name: str) -> Node:
+        spec = self.blueprint.file.node(name)
+        if spec.state is NodeState.REAL:
+            raise BenchFileError(
+                f"{self.blueprint.file.path}: node {name!r} is real, but every channel here is simulated; "
+                "make it simulated or absent"
+            )
+        node = Node(name, spec)
+        for channel in self.channels.values():
+            plans = channel.plan.plans.get(name, ())
+            if plans or name in channel.plan.members:
+                controller = channel.bus.attach(name, restart_after=spec.restart_after)
+                keys = {plan.message.key for plan in plans}
+                transmitter = Transmitter(self.loop, controller, plans, node.owner)
+                transmitter.on_start(lambda guard=channel.guard, keys=keys: guard.forget(keys))
+                node.controllers[channel.name] = controller
+                node.transmitters[channel.name] = transmitter
+        return node
+
+    def _model(self, node: Node, model: type[Ecu]) -> Ecu:
+        links = {
+            name: Link(controller, self.channels[name].plan.messages, node.transmitters[name])
+            for name, controller in node.controllers.items()
+        }
+        context = EcuContext(node.name, self.loop, node.owner, links, self.plant, node.spec.parameters)
+        try:
+            return model(context)
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise SimulationError(
+                f"the model {model.__module__}:{model.__qualname__} of node {node.name} cannot be built: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def _follow_network(self, sleep_after: int) -> None:
+        """Absent nodes go silent with the network and wake with it, as a real node's network management does."""
+        for channel in self.channels.values():
+            followers = [
+                transmitter
+                for node in self.nodes.values()
+                if node.absent and (transmitter := node.transmitters.get(channel.name)) is not None
+            ]
+            awake = frozenset(node.name for node in self.nodes.values() if not node.absent)
+
+            def heard(rx: Received, channel: Channel = channel, followers: list[Transmitter] = followers) -> None:
+                if rx.sender in awake:
+                    channel.last_awake = rx.time
+                    for transmitter in followers:
+                        if not transmitter.running:
+                            transmitter.start()
+
+            def check(channel: Channel = channel, followers: list[Transmitter] = followers) -> None:
+                if self.loop.now - channel.last_awake >= sleep_after:
+                    for transmitter in followers:
+                        if transmitter.running:
+                            transmitter.stop()
+
+            channel.bus.observe(heard)
+            self.loop.every(sleep_after // 10 or 1, check)
+
+    # -- looking things up -----------------------------------------------------------------------------------------
+
+    def channel(self, name: str) -> Channel:
+        """The channel of that name. Raises :class:`~harness.errors.ConfigError` with the nearest ones."""
+        try:
+            return self.channels[name]
+        except KeyError:
+            hint = nearest(name, self.channels) or f"; there are {', '.join(self.channels)}"
+            raise ConfigError(f"bench {self.blueprint.file.name!r} has no channel {name!r}{hint}") from None
+
+    def node(self, name: str) -> Node:
+        """The node of that name. Raises :class:`~harness.errors.ConfigError` with the nearest ones."""
+        try:
+            return self.nodes[name]
+        except KeyError:
+            hint = nearest(name, self.nodes) or f"; there are {', '.join(self.nodes)}"
+            raise ConfigError(f"bench {self.blueprint.file.name!r} has no node {name!r}{hint}") from None
+
+    def tester(self, channel: str) -> Port:
+        """The port through which the test sends raw frames on a channel; attached on first use."""
+        if channel not in self._testers:
+            self._testers[channel] = self.channel(channel).bus.attach(TESTER)
+        return self._testers[channel]
+
+    def tx_message(self, name: str) -> TxMessage:
+        """The sending side of a message, ``Message`` or ``channel.Message``, whichever node sends it."""
+        found = [tx for tx in self._transmitted() if name in (tx.name, f"{tx.channel}.{tx.name}")]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(f"{tx.channel}.{tx.name}" for tx in found)
+            raise UnknownSignalError(f"message {name!r} is sent on several channels; name one of {names}")
+        known = [tx.name for tx in self._transmitted()]
+        raise UnknownSignalError(f"no node of this bench sends a message {name!r}{nearest(name, known)}")
+
+    def tx_messages(self, name: str) -> list[TxMessage]:
+        """The sending side of one message, or of all messages of a node."""
+        if name in self.nodes:
+            return [tx for transmitter in self.nodes[name].transmitters.values() for tx in transmitter.messages]
+        return [self.tx_message(name)]
+
+    def _transmitted(self) -> list[TxMessage]:
+        return [
+            tx
+            for node in self.nodes.values()
+            for transmitter in node.transmitters.values()
+            for tx in transmitter.messages
+        ]
