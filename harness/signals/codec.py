@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from harness.errors import DecodeError, UnknownSignalError, ValueRangeError, nearest
 from harness.signals.compile import (
@@ -82,7 +82,7 @@ class Codec:
     encode: Encoder
     encode_raw: Encoder
 
-    def __init__(self, message: str, length: int, signals: Sequence[SignalDef]) -> None:
+    def __init__(self, message: str, length: int, signals: Sequence[SignalDef], container: bool = False) -> None:
         self._message = message
         self._length = length
         self._signals = {signal.name: signal for signal in signals}
@@ -95,6 +95,9 @@ class Codec:
         self.decode_raw = partial(self._first_decode, False)
         self.encode = partial(self._first_encode, True)
         self.encode_raw = partial(self._first_encode, False)
+        if container:
+            self._checks = self.decode = self.decode_raw = self._refuse
+            self.encode = self.encode_raw = self._refuse_values
 
     def signal_raw(self, name: str) -> Callable[[bytes], int | float | None]:
         """A function that reads one signal's raw value from a payload and nothing else: the fast path.
@@ -134,9 +137,9 @@ class Codec:
         """
         if len(data) < self._length:
             return self._too_short(data)
-        if not self._root().pending:
-            return None
         if self._checks is None:
+            if not self._root().pending:
+                return None
             self._checks = self._decoder(self._root(), lambda selection, checked: _nothing, checked=True)
         try:
             self._checks(data)
@@ -186,6 +189,12 @@ class Codec:
         except KeyError:
             close = nearest(name, self._signals)
             raise UnknownSignalError(f"message '{self._message}' has no signal {name!r}{close}") from None
+
+    def _refuse(self, data: bytes) -> NoReturn:
+        raise DecodeError(f"message '{self._message}' is an AUTOSAR container of other messages: not supported")
+
+    def _refuse_values(self, values: Mapping[str, Any], *, strict: bool = True) -> NoReturn:
+        self._refuse(b"")
 
     def _root(self) -> Selection:
         if self._always is None:

@@ -24,6 +24,8 @@ from harness.frames import EXTENDED, id_text
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.loading import parse, read_file
 
+__all__ = ["Database", "MessageDef", "SignalDef", "check_together", "load_database"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Database:

@@ -36,6 +36,7 @@ class SignalDef:
     unit: as written in the database, "" where there is none. choices: value table, raw value to label.
     start_raw: raw value before anybody set one (``GenSigStartValue``); without that attribute the one nearest to 0
     that the range allows.
+    inactive_raw: raw value that does not keep an "if active" message going (``GenSigInactiveValue``), 0 by default.
     is_multiplexer: its number selects other signals. multiplexer, multiplexer_ids: the signal that selects this one
     and the numbers for which it does; None and () for a signal that is in every frame.
     send_type: ``GenSigSendType`` as text, "" where there is none. receivers: names of nodes.
@@ -55,6 +56,7 @@ class SignalDef:
     unit: str = ""
     choices: Mapping[int, str] = field(default_factory=dict)
     start_raw: int | float = 0
+    inactive_raw: int | float = 0
     is_multiplexer: bool = False
     multiplexer: str | None = None
     multiplexer_ids: tuple[int, ...] = ()
@@ -213,7 +215,7 @@ class MessageDef:
     start_delay_ns: ``GenMsgStartDelayTime``; None where the database does not say (an explicit 0 is 0).
     attributes: all attributes of the message, defaults included, enumerations as text.
     codec: decodes and encodes its payload.
-    container: an AUTOSAR container of other messages; its payload is not decoded.
+    container: an AUTOSAR container of other messages, which the codec refuses to decode or encode.
     """
 
     name: str
@@ -239,7 +241,7 @@ class MessageDef:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {signal.name: signal for signal in self.signals})
-        object.__setattr__(self, "codec", Codec(self.name, self.length, self.signals))
+        object.__setattr__(self, "codec", Codec(self.name, self.length, self.signals, self.container))
 
     @property
     def key(self) -> int:

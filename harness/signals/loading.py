@@ -165,6 +165,7 @@ def _message(message: Message, remarks: list[str]) -> MessageDef:
         if signals.pop(signal.name, None) is not None:
             remarks.append(f"signal {signal.full_name}: defined twice, the definition that lies last in the bits holds")
         signals[signal.name] = signal
+    _drop_unreachable(signals, remarks)
     fd = message.is_fd or message.length > 8
     plain = [signal for signal in signals.values() if signal.multiplexer is None]
     if shared := overlapping(plain):
@@ -195,6 +196,19 @@ def _message(message: Message, remarks: list[str]) -> MessageDef:
     )
 
 
+def _drop_unreachable(signals: dict[str, SignalDef], remarks: list[str]) -> None:
+    """Leave out signals whose multiplexer is not marked as one: cantools finds them in no frame either."""
+    while lost := [
+        signal
+        for signal in signals.values()
+        if signal.multiplexer is not None
+        and not (signal.multiplexer in signals and signals[signal.multiplexer].is_multiplexer)
+    ]:
+        for signal in lost:
+            del signals[signal.name]
+            remarks.append(f"signal {signal.full_name}: left out, its multiplexer {signal.multiplexer} is not marked M")
+
+
 def _signal(message: str, signal: Signal) -> SignalDef:
     conversion = signal.conversion
     scale, offset = conversion.scale, conversion.offset
@@ -216,6 +230,7 @@ def _signal(message: str, signal: Signal) -> SignalDef:
         maximum=signal.maximum,
         unit=signal.unit or "",
         choices={raw: str(label) for raw, label in (signal.choices or {}).items()},
+        inactive_raw=_number(attributes, "GenSigInactiveValue") or 0,
         is_multiplexer=signal.is_multiplexer,
         multiplexer=signal.multiplexer_signal,
         multiplexer_ids=tuple(signal.multiplexer_ids or ()),
