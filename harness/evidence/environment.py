@@ -1,0 +1,93 @@
+"""What a run was made with: versions, databases, bench, seed; and how Allure sorts what did not pass."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from harness.errors import ReportError
+from harness.evidence.record import WorldRecord
+from harness.evidence.verdicts import Verdict
+
+PACKAGES = ("vehicle-harness", "pytest", "hypothesis", "python-can", "cantools", "autosar-e2e", "allure-pytest")
+
+_CATEGORIES = (
+    ("Failed: the product did not do what was expected", ["failed"], ".*"),
+    ("Blocked: the bench could not run the test", ["broken"], f"^{Verdict.BLOCKED.upper()}:.*"),
+    ("Inconclusive: the measurement is weaker than the claim", ["broken"], f"^{Verdict.INCONCLUSIVE.upper()}:.*"),
+    ("Error: the harness or the test itself broke", ["broken"], ".*"),
+)
+"""Name, Allure status, regular expression on the message; a result belongs to the first that matches."""
+
+
+def describe_software() -> dict[str, str]:
+    """The versions of everything that took part, by name."""
+    found = {"Python": platform.python_version(), "system": platform.platform(terse=True)}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def describe_world(record: WorldRecord) -> dict[str, str]:
+    """A world's bench, seed and databases (by the first 16 digits of their SHA-256)."""
+    found = {"bench": f"{record.name} ({record.path.name})", "seed": str(record.seed), "world": "virtual time"}
+    for databases in record.databases.values():
+        found |= {f"database {each.path.name}": f"sha256 {each.sha256[:16]}" for each in databases}
+    return found
+
+
+def environment_properties(values: Mapping[str, str]) -> str:
+    """Values as the text of ``environment.properties``.
+
+    >>> environment_properties({"database a.dbc": "sha256 12"})
+    'database\\\\ a.dbc = sha256 12\\n'
+    """
+    return "".join(f"{_key(name)} = {' '.join(value.split())}\n" for name, value in values.items())
+
+
+def _key(name: str) -> str:
+    """A name as a Java property file needs it: separators escaped."""
+    return "".join(f"\\{letter}" if letter in " :=\\" else letter for letter in name)
+
+
+def categories() -> list[dict[str, object]]:
+    """Allure's categories, one per verdict that is not *passed*."""
+    return [
+        {"name": name, "matchedStatuses": statuses, "messageRegex": pattern} for name, statuses, pattern in _CATEGORIES
+    ]
+
+
+def write_run_files(folder: Path, values: Mapping[str, str]) -> None:
+    """Write ``environment.properties`` and ``categories.json`` into a results folder, once per run."""
+    (folder / "environment.properties").write_text(environment_properties(values), encoding="utf-8")
+    (folder / "categories.json").write_text(json.dumps(categories(), indent=1), encoding="utf-8")
+
+
+def check_results_folder(folder: Path) -> None:
+    """Make the folder, and try to write there before hours of testing end in a folder that cannot be written.
+
+    Raises :class:`~harness.errors.ReportError`.
+    """
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReportError(f"results folder {folder} cannot be written: {reason}; name another one") from error
+
+
+def reproduction(node: str, records: Sequence[WorldRecord], root: Path, *extra: str) -> str:
+    """The command that runs one test again in the same world."""
+    words = ["pytest", f'"{node}"']
+    for record in records[:1]:
+        path = record.path.relative_to(root) if record.path.is_relative_to(root) else record.path
+        words += ["--bench", str(path), "--harness-seed", str(record.seed)]
+    return " ".join([*words, *extra])

