@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from struct import Struct
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.errors import DecodeError, UnknownSignalError, ValueRangeError, nearest
+from harness.signals.branches import Decoder, DecoderBranches, Encoder, EncoderBranches, unknown_number
 from harness.signals.compile import (
     compile_source,
     decode_source,
@@ -27,19 +27,11 @@ from harness.signals.compile import (
     raw_source,
     switch_source,
 )
-from harness.signals.layout import MultiplexTree, Selection, overlapping, place_of, root_selection
+from harness.signals.layout import Selection, overlapping, root_selection
+from harness.signals.writer import Writer, make_writer
 
 if TYPE_CHECKING:
     from harness.signals.definitions import SignalDef
-
-Decoder = Callable[[bytes], Any]
-Writer = Callable[[bytearray, int | float], None]
-
-
-class Encoder(Protocol):
-    """Makes a payload from values by signal name."""
-
-    def __call__(self, values: Mapping[str, Any], *, strict: bool = True) -> bytes: ...
 
 
 class Codec:
@@ -66,9 +58,11 @@ class Codec:
         "_always",
         "_checks",
         "_compiled",
+        "_labels",
         "_length",
         "_message",
         "_readers",
+        "_shared",
         "_signals",
         "_writers",
         "decode",
@@ -88,6 +82,8 @@ class Codec:
         self._signals = {signal.name: signal for signal in signals}
         self._always: Selection | None = None
         self._compiled: set[str] = set()
+        self._labels: dict[tuple[str, str], int | float] = {}
+        self._shared: dict[tuple[SignalDef, ...], bool] = {}
         self._checks: Decoder | None = None
         self._readers: dict[str, Callable[[bytes], int | float | None]] = {}
         self._writers: dict[str, Writer] = {}
@@ -162,7 +158,7 @@ class Codec:
         """
         writer = self._writers.get(name)
         if writer is None:
-            writer = self._writers[name] = _writer(self._signal(name))
+            writer = self._writers[name] = make_writer(self._signal(name))
         return writer
 
     def patch(self, data: bytes | bytearray, name: str, raw: int | float) -> bytes:
@@ -220,7 +216,7 @@ class Codec:
         if not selection.pending:
             return leaf(selection, checked)
         multiplexer = selection.pending[0]
-        branches = _Branches(
+        branches = DecoderBranches(
             self._message, multiplexer, selection, lambda inner: self._decoder(inner, leaf, checked=False)
         )
         source = switch_source(multiplexer, self._length, checked=checked, fit=self._fit, branches=branches)
@@ -252,13 +248,13 @@ class Codec:
     def _encoder(self, selection: Selection, scaled: bool) -> Encoder:
         slow = partial(self._encode_slowly, scaled)
         if not selection.pending:
-            if overlapping(selection.signals):
+            if self._shares_bits(selection.signals):
                 return slow
             source = encode_source(selection.signals, self._length, scaled=scaled, slow=slow)
             encoder: Encoder = compile_source(source, f"encode {self._message}")
             return encoder
         name = selection.pending[0].name
-        branches = _EncoderBranches(selection, scaled, slow, lambda inner: self._encoder(inner, scaled))
+        branches = EncoderBranches(selection, scaled, slow, lambda inner: self._encoder(inner, scaled))
 
         def encode(values: Mapping[str, Any], *, strict: bool = True) -> bytes:
             try:
@@ -270,6 +266,8 @@ class Codec:
 
     def _encode_slowly(self, scaled: bool, values: Mapping[str, Any], *, strict: bool = True) -> bytes:
         """Everything that the compiled function leaves: labels, rounding, force, and the errors."""
+        if strict and scaled and (plain := self._without_labels(values)) is not None:
+            return self.encode(plain)
         raws: dict[str, int | float] = {}
         for name, value in values.items():
             signal = self._signals.get(name)
@@ -283,9 +281,27 @@ class Codec:
         payload = bytearray(self._length)
         for signal in selected:
             self.writer(signal.name)(payload, raws.get(signal.name, signal.start_raw))
-        if strict and overlapping(selected):
+        if strict and self._shares_bits(selected):
             self._check_shared(bytes(payload), raws, selected)
         return bytes(payload)
+
+    def _without_labels(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The values with known labels as physical numbers; None when there is no label to replace."""
+        labels = {name: value for name, value in values.items() if isinstance(value, str)}
+        replaced: dict[str, Any] = {}
+        for name, label in labels.items():
+            signal = self._signal(name)
+            number = self._labels.get((name, label))
+            if number is None:
+                number = self._labels[name, label] = signal.to_physical(signal.raw_of_label(label))
+            replaced[name] = number
+        return {**values, **replaced} if replaced else None
+
+    def _shares_bits(self, signals: tuple[SignalDef, ...]) -> bool:
+        shares = self._shared.get(signals)
+        if shares is None:
+            shares = self._shared[signals] = overlapping(signals) is not None
+        return shares
 
     def _selected(self, raws: Mapping[str, int | float], *, strict: bool) -> tuple[SignalDef, ...]:
         selection = self._root()
@@ -296,7 +312,7 @@ class Codec:
             number = int(multiplexer.to_physical(raws.get(multiplexer.name, multiplexer.start_raw)))
             known = selection.tree.numbers[multiplexer.name]
             if number not in known and strict:
-                raise ValueRangeError(_unknown_number(self._message, multiplexer, number, known))
+                raise ValueRangeError(unknown_number(self._message, multiplexer, number, known))
             selection = selection.select(number)
         return selection.signals
 
@@ -324,64 +340,6 @@ class Codec:
                 )
 
 
-class _Branches(dict[float, Decoder]):
-    """The functions behind the numbers of a multiplexer, made when a number first occurs."""
-
-    def __init__(
-        self, message: str, multiplexer: SignalDef, selection: Selection, build: Callable[[Selection], Decoder]
-    ) -> None:
-        super().__init__()
-        self._message = message
-        self._multiplexer = multiplexer
-        self._selection = selection
-        self._build = build
-        self._built: dict[tuple[SignalDef, ...], Decoder] = {}
-
-    def __missing__(self, number: float) -> Decoder:
-        tree: MultiplexTree = self._selection.tree
-        known = tree.numbers[self._multiplexer.name]
-        if number not in known:
-            raise DecodeError(_unknown_number(self._message, self._multiplexer, int(number), known))
-        inner = self._selection.select(int(number))
-        # Thousands of numbers may select the same signals: they share one function.
-        function = self._built.get(inner.signals)
-        if function is None:
-            function = self._built[inner.signals] = self._build(inner)
-        self[number] = function
-        return function
-
-
-class _EncoderBranches(dict[object, Encoder]):
-    """The encoders behind the values of a multiplexer, made when a value first occurs."""
-
-    def __init__(
-        self, selection: Selection, scaled: bool, slow: Encoder, build: Callable[[Selection], Encoder]
-    ) -> None:
-        super().__init__()
-        self._selection = selection
-        self._scaled = scaled
-        self._slow = slow
-        self._build = build
-
-    def __missing__(self, value: object) -> Encoder:
-        # Only whole numbers are remembered; labels, fractions and errors need care, and care has its own function.
-        if not isinstance(value, int):
-            return self._slow
-        multiplexer = self._selection.pending[0]
-        raw = multiplexer.to_raw(value, strict=False) if self._scaled else value
-        number = int(multiplexer.to_physical(raw))
-        if number not in self._selection.tree.numbers[multiplexer.name]:
-            return self._slow
-        encoder = self[value] = self._build(self._selection.select(number))
-        return encoder
-
-
-def _unknown_number(message: str, multiplexer: SignalDef, number: int, known: frozenset[int]) -> str:
-    numbers = sorted(known)
-    shown = ", ".join(map(str, numbers[:12])) + (f", … ({len(numbers)} numbers)" if len(numbers) > 12 else "")
-    return f"multiplexer '{message}.{multiplexer.name}' has number {number}; known are {shown}"
-
-
 def _nothing(data: bytes) -> None:
     """A complete selection: nothing more to check."""
 
@@ -390,31 +348,3 @@ def _raw(signal: SignalDef, value: object, strict: bool) -> int | float:
     if isinstance(value, (int, float)):
         return signal.fit_raw(value, strict=strict)
     raise ValueRangeError(f"signal '{signal.full_name}' takes a raw number, not {value!r} ({type(value).__name__})")
-
-
-def _writer(signal: SignalDef) -> Writer:
-    place = place_of(signal)
-    first, end, shift, mask, order = place.first, place.last + 1, place.shift, place.mask, place.order
-    keep = ~(mask << shift)
-    low, high = signal.raw_range
-
-    def write_byte(data: bytearray, raw: int | float) -> None:
-        if not low <= raw <= high:
-            signal.fit_raw(raw)
-        data[first] = data[first] & keep | (int(raw) & mask) << shift
-
-    def write(data: bytearray, raw: int | float) -> None:
-        if not low <= raw <= high:
-            signal.fit_raw(raw)
-        held = int.from_bytes(data[first:end], order)
-        data[first:end] = (held & keep | (int(raw) & mask) << shift).to_bytes(end - first, order)
-
-    def write_float(data: bytearray, raw: int | float) -> None:
-        bits = int.from_bytes(pack(signal.fit_raw(raw)), "little")
-        held = int.from_bytes(data[first:end], order)
-        data[first:end] = (held & keep | bits << shift).to_bytes(end - first, order)
-
-    if signal.is_float:
-        pack = Struct({16: "<e", 32: "<f", 64: "<d"}[signal.length]).pack
-        return write_float
-    return write_byte if place.size == 1 else write

@@ -13,14 +13,11 @@ from struct import Struct
 from struct import error as StructError
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.signals.layout import Place, place_of
+from harness.signals.layout import FLOAT_CODES, INTEGER_CODES, SIGNS, Place, place_of
 
 if TYPE_CHECKING:
     from harness.signals.definitions import SignalDef
 
-_FLOAT = {16: "e", 32: "f", 64: "d"}
-_SIGN = {"little": "<", "big": ">"}
-_WORD = {8: "Q", 4: "I", 2: "H", 1: "B"}
 _EXACT_BITS = 50
 """Up to this length a scaled value that lies in range rounds to a raw value that fits; a float has 53 bits."""
 
@@ -64,11 +61,11 @@ class _Reader:
         return self._expressions[signal.name]
 
     def _unpack_floats(self, floats: list[tuple[SignalDef, Place]], order: str) -> None:
-        layout, at, variables = _SIGN[order], 0, []
+        layout, at, variables = SIGNS[order], 0, []
         for signal, place in sorted(floats, key=lambda pair: pair[1].first):
             if place.first < at:
                 continue  # overlaps the one before: read by itself
-            layout += f"{place.first - at}x{_FLOAT[place.bits]}"
+            layout += f"{place.first - at}x{FLOAT_CODES[place.bits]}"
             at = place.last + 1
             variables.append(f"{order[0]}f{place.first}")
             self._expressions[signal.name] = variables[-1]
@@ -84,16 +81,16 @@ class _Reader:
             self._expressions[signal.name] = self._typed(signal, bits)
 
     def _word_grid(self, wide: list[tuple[SignalDef, Place]], order: str) -> None:
-        layout, variables = _SIGN[order], []
+        layout, variables = SIGNS[order], []
         for base in range(0, self.length, 8):
             size = min(8, self.length - base)
             inside = [(s, p) for s, p in wide if base <= p.first and p.last < base + size]
-            if not inside or size not in _WORD:
+            if not inside or size not in INTEGER_CODES:
                 layout += f"{size}x"
                 continue
             word = f"{order[0]}{base}"
             variables.append(word)
-            layout += _WORD[size]
+            layout += INTEGER_CODES[size]
             for signal, place in inside:
                 shift = place.shift + 8 * (place.first - base if order == "little" else base + size - 1 - place.last)
                 self._expressions[signal.name] = self._typed(signal, _masked(word, shift, place, 8 * size))
@@ -104,7 +101,7 @@ class _Reader:
 
     def _typed(self, signal: SignalDef, bits: str) -> str:
         if signal.is_float:
-            self.names[f"P{signal.length}"] = Struct("<" + _FLOAT[signal.length]).unpack
+            self.names[f"P{signal.length}"] = Struct("<" + FLOAT_CODES[signal.length]).unpack
             return f"P{signal.length}(({bits}).to_bytes({signal.length // 8}, 'little'))[0]"
         if signal.signed:
             sign = 1 << signal.length - 1
@@ -286,7 +283,7 @@ def _payload(signals: Sequence[SignalDef], raws: Sequence[str], length: int) -> 
     for signal, place, raw in zip(signals, places, raws, strict=True):
         order = place.order if place.size > 1 else common
         if signal.is_float:
-            names[f"B{signal.length}"] = Struct("<" + _FLOAT[signal.length]).pack
+            names[f"B{signal.length}"] = Struct("<" + FLOAT_CODES[signal.length]).pack
             raw = f"F(B{signal.length}({raw}), 'little')"
         elif signal.signed:
             raw = f"({raw}&{place.mask})"
@@ -305,13 +302,13 @@ def _payload(signals: Sequence[SignalDef], raws: Sequence[str], length: int) -> 
 def _structure(signals: Sequence[SignalDef], places: Sequence[Place], length: int) -> tuple[str, list[int]] | None:
     """The :mod:`struct` layout of a payload of whole numbers of 1, 2, 4 or 8 bytes and floats; None for any other."""
     wide = {place.order for place in places if place.size > 1}
-    if not signals or len(wide) > 1 or any(not p.is_aligned or p.size not in _WORD for p in places):
+    if not signals or len(wide) > 1 or any(not p.is_aligned or p.size not in INTEGER_CODES for p in places):
         return None
-    layout, at = _SIGN["big" if wide == {"big"} else "little"], 0
+    layout, at = SIGNS["big" if wide == {"big"} else "little"], 0
     order = sorted(range(len(places)), key=lambda index: places[index].first)
     for index in order:
         signal, place = signals[index], places[index]
-        code = _FLOAT[place.bits] if signal.is_float else _WORD[place.size]
+        code = FLOAT_CODES[place.bits] if signal.is_float else INTEGER_CODES[place.size]
         layout += f"{place.first - at}x{code.lower() if signal.signed else code}"
         at = place.last + 1
     return f"{layout}{length - at}x", order

@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from harness.signals.definitions import SignalDef
 
+FLOAT_CODES = {16: "e", 32: "f", 64: "d"}
+"""Letters of :mod:`struct` for floats, by length in bits."""
+
+INTEGER_CODES = {8: "Q", 4: "I", 2: "H", 1: "B"}
+"""Letters of :mod:`struct` for unsigned integers, by length in bytes; in lower case for signed ones."""
+
+SIGNS = {"little": "<", "big": ">"}
+"""Letters of :mod:`struct` for the byte orders."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
