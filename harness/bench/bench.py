@@ -163,14 +163,19 @@ class Bench:
             titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
         deliveries: list[Delivery] = []
         for (channel, message), values in by_message.items():
-            tx = self.world.tx_message(f"{channel}.{message}")
-            node = self.world.nodes[tx.node]
-            if not node.absent:
+            sending = self.world.sending(f"{channel}.{message}")
+            if not sending.node.absent:
                 raise SignalError(
-                    f"{message} is sent by {tx.node}, which is {node.spec.state} on this bench; "
+                    f"{message} is sent by {sending.node.name}, which is {sending.node.spec.state} on this bench; "
                     "a test can only set what absent nodes send"
                 )
-            deliveries.append(tx.set(values, force=force))
+            follower = self.world.channels[channel].follower
+            if follower is not None and sending.tx.plan.event:
+                follower.wake()
+            change = sending.tx.set(values, force=force)
+            # An event message whose values are as they were sends nothing: then the call is what counts.
+            if change.due or not sending.tx.active:
+                deliveries.append(change)
         return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries)
 
     def send(self, channel: str, frame: Frame) -> Stimulus:
@@ -223,15 +228,16 @@ class Bench:
         """Demand that no frame of a message, or of a whole channel, ends within the time ``during`` from now."""
         span = duration(during, "during")
         seen: list[Received] = []
-        cancel = [self._tap(name, seen.append)] if name not in self.world.channels else []
         if name in self.world.channels:
-            cancel = [self.world.channels[name].bus.observe(seen.append)]
+            cancel = self.world.channels[name].bus.observe(seen.append)
+        else:
+            sending = self.world.sending(name)
+            cancel = self.world.channels[sending.channel].network.on_frame(sending.key, seen.append)
         start = self.world.loop.now
         try:
             self.world.loop.run_until(start + span, lambda: bool(seen))
         finally:
-            for each in cancel:
-                each()
+            cancel()
         claim = f"silent {name} during {time_text(span)}"
         if seen:
             text = f"{claim}: {seen[0].frame} from {seen[0].sender or 'unknown'} after {time_text(seen[0].time - start)}"
@@ -266,8 +272,6 @@ class Bench:
 
     def _after(self, after: Stimulus | Duration | None) -> Stimulus | int | None:
         return self.latest if after is None else after
-
-    def _tap(self, message: str, callback: object) -> object: ...
 
     # -- life ------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from harness.ecu import Ecu
 from harness.errors import BenchFileError, DatabaseError, nearest
 from harness.plant import Plant
 from harness.restbus import MessagePlan, Supplements, plan_messages
-from harness.signals.database import Database, MessageDef, load_database
+from harness.signals.database import Database, check_together, load_database
+from harness.signals.definitions import MessageDef
 
 Model = TypeVar("Model", Ecu, Plant)
 
@@ -30,6 +31,8 @@ class ChannelPlan:
     name: str
     databases: tuple[Database, ...]
     plans: Mapping[str, tuple[MessagePlan, ...]]
+    members: frozenset[str]
+    """All nodes of the channel, also those that only receive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +73,10 @@ class Blueprint:
 def _channel(file: BenchFile, index: int) -> ChannelPlan:
     spec = file.channels[index]
     databases = tuple(load_database(path, strict=spec.strict) for path in spec.databases)
-    keys: dict[int, tuple[MessageDef, Database]] = {}
-    plans: dict[str, list[MessageDef]] = {}
+    check_together(databases)
+    sent: dict[str, list[MessageDef]] = {}
     for database in databases:
         for message in database.messages:
-            other = keys.setdefault(message.key, (message, database))
-            if other[0] is not message and other[1] is not database:
-                raise DatabaseError(
-                    f"channel {spec.name!r}: {message.name!r} of {database.path.name} and {other[0].name!r} of "
-                    f"{other[1].path.name} have one identifier; take one of them out"
-                )
             if message.fd and spec.data_bitrate is None:
                 raise BenchFileError(
                     f"{file.path}: message {message.name!r} is CAN FD, but channels.{spec.name} has no data_bitrate"
@@ -94,12 +91,13 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
                     )
                 senders = active
             for node in senders:
-                plans.setdefault(node, []).append(message)
+                sent.setdefault(node, []).append(message)
     supplements = Supplements(cycles=file.cycles, send_types=file.send_types, protections=file.protections)
     return ChannelPlan(
         name=spec.name,
         databases=databases,
-        plans={node: tuple(plan_messages(messages, supplements)) for node, messages in sorted(plans.items())},
+        plans={node: tuple(plan_messages(messages, supplements)) for node, messages in sorted(sent.items())},
+        members=frozenset(node for database in databases for node in database.nodes),
     )
 
 

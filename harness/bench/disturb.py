@@ -15,8 +15,9 @@ from harness.units import duration
 
 if TYPE_CHECKING:
     from harness.bench.integrity import Problem
-    from harness.bench.world import World
-    from harness.restbus import TxMessage
+    from harness.bus.simulated import Injection
+    from harness.protection import ProtectionSpec, Protector
+    from harness.bench.world import Sending, World
 
 
 
@@ -80,37 +81,41 @@ class _Tamper(Disturbance):
     def __init__(self, message: str, title: str, count: int | None) -> None:
         super().__init__(title, count)
         self.message = message
-        self._tx: TxMessage | None = None
+        self._key = -1
 
     def begin(self, world: World) -> None:
-        tx = world.tx_message(self.message)
-        if tx.tamper is not None:
-            raise SignalError(f"{self.title}: {self.message} is being disturbed already; end that one first")
-        self._tx = tx
-        self._prepare(tx)
-        tx.tamper = self._tamper
+        sending = world.sending(self.message)
+        change = self._prepare(sending)
+        self._key = sending.key
+
+        def tamper(data: bytes, counter: int) -> bytes:
+            if not self._use():
+                return data
+            changed = change(data, counter)
+            self._produced.add((self._key, changed))
+            return changed
+
+        _seize(self, sending, tamper)
+        self._release = sending
 
     def end(self, world: World) -> None:
-        if self._tx is not None:
-            self._tx.tamper = None
+        self._release.tx.tamper = None
 
-    def _prepare(self, tx: TxMessage) -> None:
-        """Check that the message can be disturbed in this way."""
-
-    def _tamper(self, data: bytes, counter: int | None) -> bytes | None:
-        if not self._use():
-            return data
-        changed = self._change(data, counter)
-        if changed is not None and self._tx is not None:
-            self._produced.add((self._tx.key, changed))
-        return changed
-
-    def _change(self, data: bytes, counter: int | None) -> bytes | None:
+    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
+        """Check that the message can be disturbed in this way, and return what changes a payload."""
         raise NotImplementedError
 
-    def _require_protection(self, tx: TxMessage) -> None:
-        if tx.protector is None:
+    def _protection(self, sending: Sending) -> tuple[ProtectionSpec, Protector]:
+        plan = sending.tx.plan
+        if plan.protection is None or plan.protector is None:
             raise SignalError(f"{self.title}: {self.message} is not protected, so it has no checksum or counter")
+        return plan.protection, plan.protector
+
+
+def _seize(disturbance: Disturbance, sending: Sending, tamper: Callable[[bytes, int], bytes | None]) -> None:
+    if sending.tx.tamper is not None:
+        raise SignalError(f"{disturbance.title}: {sending.name} is being disturbed already; end that one first")
+    sending.tx.tamper = tamper
 
 
 class WrongCrc(_Tamper):
@@ -119,12 +124,11 @@ class WrongCrc(_Tamper):
     def __init__(self, message: str, *, count: int | None = None) -> None:
         super().__init__(message, f"wrong checksum in {message}", count)
 
-    def _prepare(self, tx: TxMessage) -> None:
-        self._require_protection(tx)
-
-    def _change(self, data: bytes, counter: int | None) -> bytes:
-        assert self._tx is not None
-        return self._tx.with_crc_bit_flipped(data)
+    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
+        spec, _ = self._protection(sending)
+        codec = sending.tx.plan.message.codec
+        read = codec.signal_raw(spec.crc)
+        return lambda data, counter: codec.patch(data, spec.crc, int(read(data) or 0) ^ 1)
 
 
 class WrongCounter(_Tamper):
@@ -139,18 +143,19 @@ class WrongCounter(_Tamper):
         super().__init__(message, f"counter {offset:+d} in {message}", count)
         self.offset = offset
 
-    def _prepare(self, tx: TxMessage) -> None:
-        self._require_protection(tx)
+    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
+        _, protector = self._protection(sending)
 
-    def _change(self, data: bytes, counter: int | None) -> bytes:
-        assert self._tx is not None and self._tx.protector is not None and counter is not None
-        payload = bytearray(data)
-        self._tx.protector.protect(payload, (counter + self.offset) % self._tx.protector.counter_modulo)
-        return bytes(payload)
+        def change(data: bytes, counter: int) -> bytes:
+            payload = bytearray(data)
+            protector.protect(payload, (counter + self.offset) % protector.counter_modulo)
+            return bytes(payload)
+
+        return change
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         # The first right frame after a wrong one does not follow its predecessor's counter either.
-        return problem == "counter" and self._tx is not None and rx.frame.key == self._tx.key
+        return problem == "counter" and rx.frame.key == self._key
 
 
 class WrongLength(_Tamper):
@@ -160,8 +165,8 @@ class WrongLength(_Tamper):
         super().__init__(message, f"{message} with {length} bytes", count)
         self.length = length
 
-    def _change(self, data: bytes, counter: int | None) -> bytes:
-        return data[: self.length].ljust(self.length, b"\0")
+    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
+        return lambda data, counter: data[: self.length].ljust(self.length, b"\0")
 
 
 class Silence(Disturbance):
@@ -170,25 +175,23 @@ class Silence(Disturbance):
     def __init__(self, name: str, *, count: int | None = None) -> None:
         super().__init__(f"silence of {name}", count)
         self.name = name
-        self._parts: list[TxMessage] = []
+        self._parts: list[Sending] = []
 
     def begin(self, world: World) -> None:
-        self._parts = world.tx_messages(self.name)
-        for tx in self._parts:
-            if tx.tamper is not None:
-                raise SignalError(f"{self.title}: {tx.name} is being disturbed already; end that one first")
-            tx.tamper = self._suppress
+        self._parts = world.sendings(self.name)
+        for sending in self._parts:
+            _seize(self, sending, self._suppress)
 
     def end(self, world: World) -> None:
-        for tx in self._parts:
-            tx.tamper = None
+        for sending in self._parts:
+            sending.tx.tamper = None
 
-    def _suppress(self, data: bytes, counter: int | None) -> bytes | None:
+    def _suppress(self, data: bytes, counter: int) -> bytes | None:
         return None if self._use() else data
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         # A sender goes on counting while it is silenced, so its first frame afterwards does not follow the last one.
-        return problem == "counter" and any(rx.frame.key == tx.key for tx in self._parts)
+        return problem == "counter" and any(rx.frame.key == sending.key for sending in self._parts)
 
 
 class UnknownFrame(Disturbance):
@@ -230,30 +233,26 @@ class BitFault(Disturbance):
         super().__init__(f"{count} bit faults on {name}", count)
         self.name = name
         self.bit = bit
-        self._world: World | None = None
-        self._hits: list[Callable[[], int]] = []
-        self._cancel: list[Callable[[], None]] = []
+        self._injections: list[Injection] = []
         self._senders: set[str] = set()
 
     def begin(self, world: World) -> None:
-        self._world = world
         node = world.nodes.get(self.name)
         if node is not None:
             self._senders = {self.name}
-            targets = [(channel, None, self.name) for channel in node.controllers]
+            targets: list[tuple[str, int | None, str | None]] = [(each, None, self.name) for each in node.controllers]
         else:
-            tx = world.tx_message(self.name)
-            self._senders = {tx.node}
-            targets = [(tx.channel, tx.key, None)]
+            sending = world.sending(self.name)
+            self._senders = {sending.node.name}
+            targets = [(sending.channel, sending.key, None)]
         for channel, key, sender in targets:
-            injection = world.channel(channel).bus.corrupt(key=key, sender=sender, bit=self.bit, count=self.count or 1)
-            self._hits.append(lambda injection=injection: injection.hits)  # type: ignore[misc]
-            self._cancel.append(injection.cancel)
+            bus = world.channel(channel).bus
+            self._injections.append(bus.corrupt(key=key, sender=sender, bit=self.bit, count=self.count or 1))
 
     def end(self, world: World) -> None:
-        self.hits = sum(hits() for hits in self._hits)
-        for cancel in self._cancel:
-            cancel()
+        self.hits = sum(injection.hits for injection in self._injections)
+        for injection in self._injections:
+            injection.cancel()
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         # A retransmission may be overtaken by the next cycle (one mailbox per message), which loses a counter value.

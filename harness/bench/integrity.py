@@ -5,13 +5,13 @@ What a declared disturbance explains is exempt, frame by frame; nothing else is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import HarnessError, IntegrityError
 from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
-from harness.frames import Received, id_text
+from harness.frames import EXTENDED, Received, id_text
 from harness.protection import Protector
 from harness.units import time_text
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.bench.disturb import Disturbance
     from harness.bench.file import Policy
     from harness.loop import Loop
+    from harness.restbus import MessagePlan, Transmitter
     from harness.signals.network import Network
 
 Problem = Literal["unknown_frame", "undecodable", "crc", "counter"]
@@ -65,40 +66,55 @@ class Incidents:
 class Guard:
     """Feeds one channel's network with frames and judges each of them."""
 
-    def __init__(
-        self, network: Network, protectors: Mapping[int, tuple[str, Protector]], incidents: Incidents
-    ) -> None:
+    def __init__(self, network: Network, incidents: Incidents) -> None:
         self._network = network
-        self._protectors = protectors
         self._incidents = incidents
-        self._counters: dict[int, int] = {}
+        self._protected: dict[int, _Protected] = {}
+
+    def protect(self, plans: Iterable[MessagePlan], transmitter: Transmitter) -> None:
+        """Check counter and checksum of these messages, sent by this transmitter, from now on."""
+        for plan in plans:
+            if plan.protector is not None:
+                self._protected[plan.message.key] = _Protected(plan.message.name, plan.protector, transmitter)
 
     def receive(self, rx: Received) -> None:
         """Take one frame from the bus, before anybody else looks at it."""
         network = self._network
         network.receive(rx)
         reason = network.problem(rx)
-        key = rx.frame.key
+        frame = rx[2]
         if reason is not None:
-            known = network.knows(key)
-            self._incidents.judge("undecodable" if known else "unknown_frame", rx, reason)
+            self._incidents.judge("undecodable" if network.knows(frame.key) else "unknown_frame", rx, reason)
             return
-        entry = self._protectors.get(key)
-        if entry is not None and not rx.frame.remote:
-            name, protector = entry
-            check = protector.check(rx.frame.data)
-            if not check.crc_ok:
-                self._incidents.judge("crc", rx, f"{name} ({id_text(key)}) has a wrong checksum")
+        protected = self._protected.get(frame[0] | EXTENDED if frame[2] else frame[0])
+        if protected is not None and not frame[6]:
+            crc_ok, counter = protected.check(frame[1])
+            if not crc_ok:
+                self._incidents.judge("crc", rx, f"{protected.name} ({id_text(frame.key)}) has a wrong checksum")
                 return
-            last = self._counters.get(key)
-            self._counters[key] = check.counter
-            if last is not None and check.counter != (last + 1) % protector.counter_modulo:
-                expected = (last + 1) % protector.counter_modulo
-                self._incidents.judge(
-                    "counter", rx, f"{name} ({id_text(key)}) has the counter {check.counter}, expected {expected}"
-                )
+            expected = protected.follow(counter)
+            if expected != counter:
+                text = f"{protected.name} ({id_text(frame.key)}) has the counter {counter}, expected {expected}"
+                self._incidents.judge("counter", rx, text)
 
-    def forget(self, keys: set[int]) -> None:
-        """Expect no particular counter in the next frame of these identifiers: their sender has restarted."""
-        for key in keys:
-            self._counters.pop(key, None)
+
+class _Protected:
+    """What the guard knows of one protected message."""
+
+    __slots__ = ("_last", "_resets", "_transmitter", "check", "modulo", "name")
+
+    def __init__(self, name: str, protector: Protector, transmitter: Transmitter) -> None:
+        self.name = name
+        self.check = protector.check
+        self.modulo = protector.counter_modulo
+        self._transmitter = transmitter
+        self._resets = transmitter.resets
+        self._last: int | None = None
+
+    def follow(self, counter: int) -> int:
+        """The counter that was to be expected; any after the sender's reset, and in the first frame."""
+        last, self._last = self._last, counter
+        if last is None or self._resets != self._transmitter.resets:
+            self._resets = self._transmitter.resets
+            return counter
+        return last + 1 if last + 1 < self.modulo else 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from harness.bench.blueprint import Blueprint, ChannelPlan
 from harness.bench.file import NodeSpec, NodeState
 from harness.bench.integrity import Guard, Incidents
+from harness.bench.sleep import SleepFollower
 from harness.bus.controller import Controller
 from harness.bus.port import Port
 from harness.bus.simulated import SimBus
 from harness.ecu import Ecu, EcuContext, Link
 from harness.errors import BenchFileError, ConfigError, HarnessError, SimulationError, UnknownSignalError, nearest
 from harness.evidence.events import Event
-from harness.frames import Received
 from harness.loop import Loop, Owner
 from harness.plant import Plant
 from harness.restbus import Transmitter, TxMessage
@@ -32,8 +33,7 @@ class Channel:
         self.bus = bus
         self.network = network
         self.guard = guard
-        self.last_awake = 0
-        """When a node that is not absent was last heard, ns."""
+        self.follower: SleepFollower | None = None
 
 
 class Node:
@@ -51,6 +51,25 @@ class Node:
     def absent(self) -> bool:
         """Whether the rest-bus sends for this node."""
         return self.spec.state is NodeState.ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One message with the node that sends it, on one channel."""
+
+    channel: str
+    node: Node
+    tx: TxMessage
+
+    @property
+    def name(self) -> str:
+        """The message's name."""
+        return self.tx.name
+
+    @property
+    def key(self) -> int:
+        """The message's identifier, as :attr:`harness.frames.Frame.key`."""
+        return self.tx.plan.message.key
 
 
 class World:
@@ -74,7 +93,7 @@ class World:
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
             bus = SimBus(self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate)
             network = Network(plan.name, plan.databases, self.loop)
-            guard = Guard(network, plan.protectors, self.incidents)
+            guard = Guard(network, self.incidents)
             bus.observe(guard.receive)
             bus.observe_errors(network.trace.append_error)
             self.channels[spec.name] = Channel(plan, bus, network, guard)
@@ -107,11 +126,9 @@ class World:
             plans = channel.plan.plans.get(name, ())
             if plans or name in channel.plan.members:
                 controller = channel.bus.attach(name, restart_after=spec.restart_after)
-                keys = {plan.message.key for plan in plans}
-                transmitter = Transmitter(self.loop, controller, plans, node.owner)
-                transmitter.on_start(lambda guard=channel.guard, keys=keys: guard.forget(keys))
                 node.controllers[channel.name] = controller
-                node.transmitters[channel.name] = transmitter
+                node.transmitters[channel.name] = transmitter = Transmitter(self.loop, controller, plans, node.owner)
+                channel.guard.protect(plans, transmitter)
         return node
 
     def _model(self, node: Node, model: type[Ecu]) -> Ecu:
@@ -131,30 +148,11 @@ class World:
             ) from error
 
     def _follow_network(self, sleep_after: int) -> None:
-        """Absent nodes go silent with the network and wake with it, as a real node's network management does."""
+        awake = [node.name for node in self.nodes.values() if not node.absent]
         for channel in self.channels.values():
-            followers = [
-                transmitter
-                for node in self.nodes.values()
-                if node.absent and (transmitter := node.transmitters.get(channel.name)) is not None
-            ]
-            awake = frozenset(node.name for node in self.nodes.values() if not node.absent)
-
-            def heard(rx: Received, channel: Channel = channel, followers: list[Transmitter] = followers) -> None:
-                if rx.sender in awake:
-                    channel.last_awake = rx.time
-                    for transmitter in followers:
-                        if not transmitter.running:
-                            transmitter.start()
-
-            def check(channel: Channel = channel, followers: list[Transmitter] = followers) -> None:
-                if self.loop.now - channel.last_awake >= sleep_after:
-                    for transmitter in followers:
-                        if transmitter.running:
-                            transmitter.stop()
-
-            channel.bus.observe(heard)
-            self.loop.every(sleep_after // 10 or 1, check)
+            absent = (node.transmitters.get(channel.name) for node in self.nodes.values() if node.absent)
+            followers = [transmitter for transmitter in absent if transmitter is not None]
+            channel.follower = SleepFollower(self.loop, channel.bus, followers, awake, sleep_after)
 
     # -- looking things up -----------------------------------------------------------------------------------------
 
@@ -180,27 +178,26 @@ class World:
             self._testers[channel] = self.channel(channel).bus.attach(TESTER)
         return self._testers[channel]
 
-    def tx_message(self, name: str) -> TxMessage:
+    def sending(self, name: str) -> Sending:
         """The sending side of a message, ``Message`` or ``channel.Message``, whichever node sends it."""
-        found = [tx for tx in self._transmitted() if name in (tx.name, f"{tx.channel}.{tx.name}")]
+        every = list(self._sendings())
+        found = [each for each in every if name in (each.name, f"{each.channel}.{each.name}")]
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(f"{tx.channel}.{tx.name}" for tx in found)
+            names = ", ".join(f"{each.channel}.{each.name}" for each in found)
             raise UnknownSignalError(f"message {name!r} is sent on several channels; name one of {names}")
-        known = [tx.name for tx in self._transmitted()]
+        known = (each.name for each in every)
         raise UnknownSignalError(f"no node of this bench sends a message {name!r}{nearest(name, known)}")
 
-    def tx_messages(self, name: str) -> list[TxMessage]:
+    def sendings(self, name: str) -> list[Sending]:
         """The sending side of one message, or of all messages of a node."""
         if name in self.nodes:
-            return [tx for transmitter in self.nodes[name].transmitters.values() for tx in transmitter.messages]
-        return [self.tx_message(name)]
+            return [each for each in self._sendings() if each.node.name == name]
+        return [self.sending(name)]
 
-    def _transmitted(self) -> list[TxMessage]:
-        return [
-            tx
-            for node in self.nodes.values()
-            for transmitter in node.transmitters.values()
-            for tx in transmitter.messages
-        ]
+    def _sendings(self) -> Iterator[Sending]:
+        for node in self.nodes.values():
+            for channel, transmitter in node.transmitters.items():
+                for tx in transmitter:
+                    yield Sending(channel, node, tx)

@@ -1,0 +1,79 @@
+"""A signal in a test's hands: everything a live signal knows, and setting it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import UnknownSignalError, nearest
+from harness.signals.definitions import MessageDef, SignalDef
+from harness.signals.live import LiveSignal
+from harness.signals.network import Network
+from harness.units import Duration, Quantity, time_text
+
+if TYPE_CHECKING:
+    from harness.bench.bench import Bench
+    from harness.bench.stimulus import Stimulus
+
+Value = float | str | Quantity | Duration
+"""What a test may set: a number in the signal's unit, a label of its value table, or a quantity that fits the unit."""
+
+
+class BenchSignal(LiveSignal):
+    """A live signal of a bench, see :class:`~harness.signals.live.LiveSignal`; :meth:`set` it where its sender is absent."""
+
+    __slots__ = ("_bench",)
+
+    def __init__(self, bench: Bench, network: Network, message: MessageDef, definition: SignalDef) -> None:
+        super().__init__(network, message, definition)
+        self._bench = bench
+
+    def set(self, value: Value, *, force: bool = False) -> Stimulus:
+        """Set the signal; the same as ``bench.set(name, value)``."""
+        return self._bench.set(f"{self.channel}.{self.name}", value, force=force)
+
+
+def find_signal(bench: Bench, name: str) -> BenchSignal:
+    """The signal behind ``Signal``, ``Message.Signal`` or ``channel.Message.Signal`` on any channel of the bench."""
+    channels = bench.world.channels
+    channel, dot, rest = name.partition(".")
+    if dot and channel in channels:
+        network = channels[channel].network
+        return BenchSignal(bench, network, *network.find(rest))
+    found = [(each.network, pair) for each in channels.values() for pair in _matches(each.network, name)]
+    if len(found) == 1:
+        network, (message, definition) = found[0]
+        return BenchSignal(bench, network, message, definition)
+    if found:
+        names = ", ".join(f"{network.channel}.{definition.full_name}" for network, (_, definition) in found)
+        raise UnknownSignalError(f"signal {name!r} is ambiguous; write one of {names}")
+    full = "." in name
+    known = (
+        signal.full_name if full else signal.name
+        for each in channels.values()
+        for message in each.network.messages
+        for signal in message.signals
+    )
+    raise UnknownSignalError(f"bench {bench.name!r} has no signal {name!r}{nearest(name, known)}")
+
+
+def _matches(network: Network, name: str) -> list[tuple[MessageDef, SignalDef]]:
+    return [
+        (message, signal)
+        for message in network.messages
+        for signal in message.signals
+        if name in (signal.name, signal.full_name)
+    ]
+
+
+def value_text(value: object, unit: str) -> str:
+    """A value for people, in the signal's unit.
+
+    >>> value_text(40, "%"), value_text("On", ""), value_text(Quantity(40.0, __import__("harness").percent), "%")
+    ('40 %', 'On', '40 %')
+    """
+    if isinstance(value, Duration):
+        return time_text(int(value))
+    if isinstance(value, (Quantity, str)):
+        return str(value)
+    number = f"{value:g}" if isinstance(value, (int, float)) else repr(value)
+    return f"{number} {unit}".rstrip()
