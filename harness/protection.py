@@ -107,9 +107,7 @@ def protection_of(message: MessageDef) -> ProtectionSpec | None:
         try:
             data_id = int(data_id, 0)
         except ValueError:
-            raise ConfigError(
-                f"message {message.name!r}: E2EDataId must be a whole number, not {data_id!r}"
-            ) from None
+            raise ConfigError(f"message {message.name!r}: E2EDataId must be a whole number, not {data_id!r}") from None
     return ProtectionSpec(
         profile=profile,
         data_id=int(data_id),
@@ -131,7 +129,7 @@ class _Profile(NamedTuple):
     data_id_bits: int
     order: str = "big"
     fields: tuple[tuple[int, int], ...] = ()  # what else stands in the header: first byte, bytes
-    modes: Mapping[str, int] = {}  # noqa: RUF012  # a constant
+    modes: Mapping[str, int] = {}  # a constant
     movable: bool = True
 
 
@@ -152,9 +150,7 @@ PROFILES: Mapping[str, _Profile] = {
     "P04": _Profile(p04.e2e_p04_protect, p04.e2e_p04_check, (8, 4), (2, 2), 1 << 16, 12, 32, fields=((0, 2), (4, 4))),
     "P05": _Profile(p05.e2e_p05_protect, p05.e2e_p05_check, (0, 2), (2, 1), 256, 3, 16, order="little"),
     "P06": _Profile(p06.e2e_p06_protect, p06.e2e_p06_check, (0, 2), (4, 1), 256, 5, 16, fields=((2, 2),)),
-    "P07": _Profile(
-        p07.e2e_p07_protect, p07.e2e_p07_check, (0, 8), (12, 4), 1 << 32, 20, 32, fields=((8, 4), (16, 4))
-    ),
+    "P07": _Profile(p07.e2e_p07_protect, p07.e2e_p07_check, (0, 8), (12, 4), 1 << 32, 20, 32, fields=((8, 4), (16, 4))),
     "P11": _Profile(p11.e2e_p11_protect, p11.e2e_p11_check, (0, 1), (1, NIBBLE), 15, 2, 16, modes=_P11_MODES),
 }
 """The AUTOSAR profiles of the package ``autosar-e2e``."""

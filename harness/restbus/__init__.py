@@ -1,0 +1,19 @@
+"""The rest-bus: what the nodes that are not there send, and how every node sends its messages."""
+
+from __future__ import annotations
+
+from harness.restbus.plan import MessagePlan, Supplements, plan_messages, stagger
+from harness.restbus.sendtypes import SendType, parse_send_type
+from harness.restbus.transmitter import Change, Transmitter, TxMessage
+
+__all__ = [
+    "Change",
+    "MessagePlan",
+    "SendType",
+    "Supplements",
+    "Transmitter",
+    "TxMessage",
+    "parse_send_type",
+    "plan_messages",
+    "stagger",
+]

@@ -1,0 +1,385 @@
+"""One message that is being sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from harness.errors import SignalError
+from harness.frames import Frame, Received
+from harness.loop import MODEL, Loop, Owner
+from harness.protection import Protector, bits_of
+from harness.restbus.payload import Payload
+from harness.restbus.plan import MessagePlan
+from harness.restbus.sendtypes import SendType
+
+if TYPE_CHECKING:
+    from harness.bus.port import Port
+
+Tamper = Callable[[bytes, int | None], bytes | None]
+"""Takes a frame's finished payload and its counter (None: not protected); returns the payload to send instead, or None
+to send nothing."""
+
+_ON_CHANGE, _ON_WRITE = int(SendType.ON_CHANGE), int(SendType.ON_WRITE)
+_IF_ACTIVE, _REPEATED = int(SendType.IF_ACTIVE), int(SendType.REPEATED)
+_CACHED_COUNTERS = 256
+_LONG_AGO = -(1 << 62)
+
+
+class Change:
+    """What became of one ``set()``: when the values were on the bus.
+
+    delivered: end of the first frame that carried them, ns; None as long as there was none. When nothing changed and
+    no frame was to come, the instant of the call.
+    due: whether a frame with them was to come when they were set: False for a silent message, and for an unchanged
+    value of a message that is sent on change only.
+    """
+
+    __slots__ = ("_callbacks", "delivered", "due")
+
+    def __init__(self) -> None:
+        self.delivered: int | None = None
+        self.due = False
+        self._callbacks: list[Callable[[int], object]] = []
+
+    def on_delivered(self, callback: Callable[[int], object]) -> None:
+        """Call ``callback(end of the frame in ns)`` once, at once when it is delivered already."""
+        if self.delivered is None:
+            self._callbacks.append(callback)
+        else:
+            callback(self.delivered)
+
+    def deliver(self, time: int) -> None:
+        """Note the end of the first frame that carried the values; later ones change nothing."""
+        if self.delivered is None:
+            self.delivered = time
+            callbacks, self._callbacks = self._callbacks, []
+            for callback in callbacks:
+                callback(time)
+
+
+class TxMessage:
+    """One message of a node on one channel: its values, and when they go out.
+
+    *Cyclic* frames keep an absolute schedule from the start of the node. A *change* or *write* sends at once, then the
+    plan's repetitions, each a fast cycle after the other; another one during the repetitions starts them anew.
+    *If active* sends with the fast cycle, in place of the normal one, while a signal differs from its inactive value;
+    becoming active or inactive sends at once. The *minimum delay* holds between any two of these frames: what comes
+    too early waits, and frames that wait together become one.
+
+    The controller holds one frame of the message at a time, as a mailbox does: while it waits for the bus (overload,
+    bus-off), no other is queued. If values change meanwhile, a frame with the new ones follows it at once.
+
+    tamper: changes or suppresses finished frames; for disturbances. A suppressed frame uses up its counter.
+    counter: the counter of the next frame; may be set.
+    """
+
+    __slots__ = (
+        "_attached", "_cycle_ticket", "_deferred", "_due", "_enabled", "_fast_due", "_fast_step", "_fast_ticket",
+        "_frames", "_in_port", "_is_active", "_kinds", "_last", "_left", "_loop", "_min_delay", "_owner", "_payload",
+        "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step", "_ticket", "_version",
+        "_waiting", "counter", "modulo", "plan", "tamper",
+    )  # fmt: skip
+
+    def __init__(self, loop: Loop, port: Port, plan: MessagePlan, owner: Owner) -> None:
+        self.plan = plan
+        self.tamper: Tamper | None = None
+        self.modulo = plan.protector.counter_modulo if plan.protector else 1
+        self._protect = plan.protector.protect if plan.protector else None
+        self._loop, self._port, self._owner = loop, port, owner
+        self._payload = Payload(plan)
+        self._step = owner.world_delay(plan.cycle_ns) if plan.cycle_ns else 0
+        self._fast_step = owner.world_delay(plan.fast_cycle_ns) if plan.fast_cycle_ns else 0
+        self._min_delay = owner.world_delay(plan.min_delay_ns)
+        self._kinds = plan.send_types
+        self._reacts = plan.reacts
+        self._running = False
+        self._enabled = True
+        self._ticket = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.counter = 0
+        self._frames: dict[int, Frame] = {}
+        self._version = 0  # of the values
+        self._sent_version = 0  # of the frame that the port got last
+        self._waiting: list[Change] = []  # for the next frame
+        self._attached: list[Change] = []  # to the frame that is in the port
+        self._halt()
+
+    def _halt(self) -> None:
+        self._cycle_ticket = 0  # a scheduled call whose ticket is not the present one does nothing
+        self._fast_ticket = 0
+        self._deferred = 0
+        self._left = 0
+        self._in_port = 0
+        self._stale = False
+        self._waiting, self._attached = self._attached + self._waiting, []
+        self._last = _LONG_AGO
+        self._is_active = False
+        self._due = self._fast_due = 0
+
+    # -- what users call -----------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the message."""
+        return self.plan.message.name
+
+    @property
+    def node(self) -> str:
+        """Name of the sending node."""
+        return self._owner.name
+
+    @property
+    def channel(self) -> str:
+        """Name of the channel."""
+        return self._port.channel
+
+    @property
+    def key(self) -> int:
+        """Identifier, as :attr:`harness.frames.Frame.key`."""
+        return self.plan.message.key
+
+    @property
+    def protector(self) -> Protector | None:
+        """Writes and checks counter and CRC; None for a message without protection."""
+        return self.plan.protector
+
+    def with_crc_bit_flipped(self, data: bytes) -> bytes:
+        """A payload of this message with the lowest bit of its CRC inverted. Only for a protected message."""
+        if self.plan.protection is None:
+            raise SignalError(f"message {self.name!r} is not protected: it has no CRC")
+        bit = bits_of(self.plan.message.signal(self.plan.protection.crc))[0]
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        return bytes(flipped)
+
+    @property
+    def active(self) -> bool:
+        """Whether the message is being sent: its node is, and it was not stopped itself."""
+        return self._running and self._enabled
+
+    @property
+    def values(self) -> dict[str, int | float]:
+        """Physical values of the signals that the next frame carries, without counter and CRC."""
+        raws, protection = self._payload.raws, self.plan.protection
+        hidden = (protection.counter, protection.crc) if protection else ()
+        return {
+            signal.name: signal.to_physical(raws[signal.name])
+            for signal in self.plan.selected(raws)
+            if signal.name not in hidden
+        }
+
+    def set(self, values: Mapping[str, object], *, force: bool = False) -> Change:
+        """Set signals by name to physical values (numbers, quantities) or labels; all go out in the same frame.
+
+        Setting a multiplexed signal selects its branch, unless the multiplexer is set in the same call. ``force``
+        sends values outside their range as far as the bits go. A wrong name or value raises and changes nothing:
+        :class:`~harness.errors.UnknownSignalError`, :class:`~harness.errors.ValueRangeError`,
+        :class:`~harness.errors.UnitError`; setting counter or CRC of a protected message
+        :class:`~harness.errors.SignalError`.
+        """
+        changed = self._payload.set(values, force=force)
+        change = Change()
+        if self._in_port == 1 and not changed and self._version == self._sent_version:
+            self._attached.append(change)
+        else:
+            self._waiting.append(change)
+        self._react(values, changed)
+        change.due = self.active and bool(
+            self._step or self._in_port or self._deferred or self._left or self._is_active
+        )
+        if self.active and not change.due and not changed:
+            change.deliver(self._loop.now)  # Nothing to be sent: it was so before the call already.
+        return change
+
+    def update(self, values: Mapping[str, object]) -> None:
+        """As :meth:`set` for callers that do not ask when the values went out."""
+        changed = self._payload.set(values)
+        if changed or self._reacts:
+            self._react(values, changed)
+
+    def send_now(self) -> Change:
+        """Send one frame at once, whatever the send type, minimum delay or queue; nothing when not :attr:`active`."""
+        change = Change()
+        self._waiting.append(change)
+        if self.active:
+            change.due = True
+            self._post_frame()
+        return change
+
+    def forward(self, data: bytes) -> None:
+        """Send this payload at once (a gateway's route); counter and CRC are made new where the message is protected.
+
+        Every forwarded frame is queued by itself, in order, and none replaces another. ``data`` is cut or filled with
+        zeros to the message's length. The values stay those of the payload. Nothing when not :attr:`active`.
+        """
+        if self.active:
+            self._payload.load(data)
+            self._changed()
+            self._post_frame()
+
+    def start(self) -> None:
+        """End :meth:`stop`; the cyclic schedule begins anew, without start delay."""
+        if not self._enabled:
+            self._enabled = True
+            if self._running:
+                self._begin(0)
+
+    def stop(self) -> None:
+        """Keep this message silent until :meth:`start`; values and counter stay, ``set`` still works."""
+        self._enabled = False
+        self._halt()
+
+    # -- what the transmitter calls ------------------------------------------------------------------------------
+
+    def node_started(self) -> None:
+        """The node sends: begin after the start delay."""
+        self._running = True
+        if self._enabled:
+            self._begin(self._owner.world_delay(self.plan.start_delay_ns))
+
+    def node_stopped(self) -> None:
+        """The node sends no more."""
+        self._running = False
+        self._halt()
+
+    def reset(self) -> None:
+        """Start values, counter 0."""
+        self._payload.reset()
+        self._clear()
+
+    # -- schedule ------------------------------------------------------------------------------------------------
+
+    def _begin(self, delay: int) -> None:
+        self._halt()
+        first = self._loop.now + delay
+        if self._step:
+            self._ticket += 1
+            self._cycle_ticket, self._due = self._ticket, first
+            self._loop.post(first, MODEL, self._cycle, self._ticket)
+        if self.plan.send_type & SendType.IF_ACTIVE and self.plan.is_active(self._payload.raws):
+            self._is_active = True
+            self._start_fast(first)
+
+    def _cycle(self, ticket: int) -> None:
+        if ticket == self._cycle_ticket:
+            # From the last due time, never from now: the schedule has no drift but the owner's clock.
+            self._due = due = self._due + self._step
+            self._loop.post(due, MODEL, self._cycle, ticket)
+            if not self._is_active:
+                self._send()
+
+    def _start_fast(self, first: int) -> None:
+        self._ticket += 1
+        self._fast_ticket, self._fast_due = self._ticket, first
+        self._loop.post(first, MODEL, self._fast, self._ticket)
+
+    def _fast(self, ticket: int) -> None:
+        """A repetition after a change, or a fast cycle of an active message."""
+        if ticket == self._fast_ticket:
+            self._left -= 0 if self._is_active else 1
+            if self._is_active or self._left > 0:
+                self._fast_due += self._fast_step
+                self._loop.post(self._fast_due, MODEL, self._fast, ticket)
+            self._send()
+
+    def _react(self, values: Mapping[str, object], changed: list[str]) -> None:
+        """Send what a ``set`` triggers."""
+        if changed:
+            self._changed()
+        if not (self._reacts and self._running and self._enabled):
+            return
+        kinds = self._kinds
+        triggered = repeated = False
+        for name in (*values, *changed):
+            kind = kinds[name]
+            if kind & _ON_WRITE or (kind & _ON_CHANGE and name in changed):
+                triggered = True
+                repeated = repeated or bool(kind & _REPEATED)
+        was_active = self._is_active
+        if self.plan.send_type & _IF_ACTIVE and changed:
+            self._is_active = self.plan.is_active(self._payload.raws)
+        if self._is_active and not was_active:
+            triggered = True
+            self._start_fast(self._loop.now + self._fast_step)
+        elif was_active and not self._is_active:
+            triggered, repeated = True, bool(self.plan.send_type & _REPEATED)
+            self._fast_ticket = 0
+        if repeated and self.plan.repetitions and not self._is_active:
+            self._left = self.plan.repetitions
+            self._start_fast(self._loop.now + self._fast_step)
+        if triggered:
+            self._send()
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._frames.clear()
+
+    # -- one frame -----------------------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        """Send a frame, now or as soon as the minimum delay and the mailbox allow."""
+        if self._min_delay and self._loop.now < self._last + self._min_delay:
+            if not self._deferred:
+                self._ticket += 1
+                self._deferred = self._ticket
+                self._loop.post(self._last + self._min_delay, MODEL, self._send_deferred, self._ticket)
+        elif not self._in_port:
+            self._post_frame()
+        elif self._version != self._sent_version:
+            self._stale = True
+
+    def _send_deferred(self, ticket: int) -> None:
+        if ticket == self._deferred:
+            self._deferred = 0
+            self._send()
+
+    def _post_frame(self) -> None:
+        counter = self.counter
+        frame = self._frames.get(counter)
+        if frame is None:
+            frame = self._make_frame(counter)
+        self.counter = counter + 1 if counter + 1 < self.modulo else 0
+        if self.tamper is not None:
+            data = self.tamper(frame.data, counter if self._protect else None)
+            if data is None:
+                return
+            if data != frame.data:
+                frame = frame._replace(data=data)
+        self._last = self._loop.now
+        self._sent_version = self._version
+        self._in_port += 1
+        if self._waiting:
+            changes, self._waiting = self._waiting, []
+            self._port.send(frame, partial(self._delivered, changes))
+        else:
+            self._port.send(frame, self._sent)
+
+    def _make_frame(self, counter: int) -> Frame:
+        data = self._payload.data
+        if self._protect is not None:
+            self._protect(data, counter)
+        message = self.plan.message
+        frame = Frame(message.id, bytes(data), message.extended, message.fd, message.brs)
+        if self.modulo <= _CACHED_COUNTERS:
+            self._frames[counter] = frame  # With unchanged values the same frames come round again.
+        return frame
+
+    def _delivered(self, changes: list[Change], received: Received) -> None:
+        self._sent(received)
+        for change in changes:
+            change.deliver(received.time)
+
+    def _sent(self, received: Received) -> None:
+        if self._in_port:  # not after a reset, when the port may still finish an old frame
+            self._in_port -= 1
+        if self._attached:
+            attached, self._attached = self._attached, []
+            for change in attached:
+                change.deliver(received.time)
+        if self._stale:
+            self._stale = False
+            self._send()

@@ -1,0 +1,129 @@
+"""The payload of a message that is being sent: raw values, multiplexer selection, and the bytes that carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.errors import SignalError, ValueRangeError
+from harness.restbus.plan import MessagePlan
+from harness.units import Duration, Quantity, in_unit
+
+
+class Payload:
+    """Values of all signals of a message, also of those that the present multiplexer values do not select.
+
+    Setting a multiplexed signal selects its branch: the multiplexer gets the number that carries the signal, unless
+    the same call sets the multiplexer too. A value of a branch is kept while another branch is sent.
+    """
+
+    __slots__ = ("_given", "_loaded", "_plan", "_raws", "_reserved", "data")
+
+    def __init__(self, plan: MessagePlan) -> None:
+        self._plan = plan
+        self._reserved = (plan.protection.counter, plan.protection.crc) if plan.protection else ()
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the start values."""
+        self._raws: dict[str, int | float] = dict(self._plan.start_values)
+        self._loaded = False
+        self.data = bytearray(self._plan.start_payload)
+        self._given: dict[str, object] = {}  # by plain signal, what set() was last given: mostly the same again
+
+    @property
+    def raws(self) -> dict[str, int | float]:
+        """Raw values by signal name."""
+        if self._loaded:
+            self._loaded = False
+            self._raws.update(self._plan.message.codec.decode_raw(bytes(self.data)))
+        return self._raws
+
+    def load(self, data: bytes) -> None:
+        """Take over a whole payload, cut or filled with zeros to the message's length; decoded only when needed."""
+        length = self._plan.message.length
+        self.data[:] = data[:length].ljust(length, b"\0")
+        self._given.clear()
+        self._loaded = True
+
+    def set(self, values: Mapping[str, object], *, force: bool = False) -> list[str]:
+        """Take over physical values or labels; returns the names of signals whose raw value changed.
+
+        Raises :class:`~harness.errors.UnknownSignalError`, :class:`~harness.errors.ValueRangeError` (not with
+        ``force``: then the value is sent as far as the bits go), :class:`~harness.errors.UnitError`, and
+        :class:`~harness.errors.SignalError` for counter and CRC of a protected message. Then nothing has changed.
+        """
+        given = self._given
+        fresh: dict[str, int | float] = {}
+        learnt: dict[str, object] = {}
+        for name, value in values.items():
+            if name in given and given[name] == value and not force:
+                continue
+            signal = self._plan.message.signal(name)
+            if name in self._reserved:
+                raise SignalError(
+                    f"signal {signal.full_name!r} is written by the protection of its message; "
+                    "to send a wrong one, declare a disturbance: WrongCounter or WrongCrc"
+                )
+            if isinstance(value, (Quantity, Duration)):
+                fresh[name] = signal.to_raw(
+                    in_unit(value, signal.unit, f"signal {signal.full_name!r}"), strict=not force
+                )
+            else:
+                fresh[name] = signal.to_raw(value, strict=not force)
+            if signal.multiplexer is None and not signal.is_multiplexer:
+                learnt[name] = value
+        if not fresh:
+            return []
+        if self._plan.multiplexers:
+            self._select(fresh, force)
+        if force:
+            for name in learnt:
+                given.pop(name, None)  # A strict set() of the same value must be checked.
+        else:
+            given.update(learnt)
+        return self._write(fresh)
+
+    def _write(self, fresh: Mapping[str, int | float]) -> list[str]:
+        raws, codec = self.raws, self._plan.message.codec
+        changed = [name for name, raw in fresh.items() if raws[name] != raw]
+        if not changed:
+            return changed
+        rebuild = False
+        for name in changed:
+            raws[name] = fresh[name]
+            rebuild = rebuild or name in self._plan.multiplexers
+        if rebuild:
+            self.data[:] = self._plan.payload_of(raws)
+        else:
+            for name in changed:
+                codec.writer(name)(self.data, raws[name])
+        return changed
+
+    def _select(self, fresh: dict[str, int | float], force: bool) -> None:
+        """Add to ``fresh`` the multiplexer values that select all signals in it."""
+        message, multiplexers = self._plan.message, self._plan.multiplexers
+        explicit = [name for name in fresh if name in multiplexers]
+        allowed: dict[str, frozenset[int]] = {}
+        todo = [message.signal(name) for name in fresh]
+        for signal in todo:  # grows: a multiplexer may itself be multiplexed
+            above = signal.multiplexer
+            if above is None:
+                continue
+            if above not in allowed:
+                todo.append(message.signal(above))
+            allowed[above] = allowed.get(above, multiplexers[above]) & frozenset(signal.multiplexer_ids)
+            if not allowed[above]:
+                raise ValueRangeError(
+                    f"message {message.name!r} cannot carry {', '.join(map(repr, fresh))} in one frame: "
+                    f"no value of multiplexer {above!r} selects them together"
+                )
+        for name in {*allowed, *explicit}:
+            multiplexer, numbers = message.signal(name), allowed.get(name, multiplexers[name])
+            present = int(multiplexer.to_physical(fresh.get(name, self.raws[name])))
+            if present in numbers:
+                continue
+            if name not in explicit:
+                fresh[name] = multiplexer.to_raw(min(numbers), strict=False)
+            elif not force:
+                known = ", ".join(map(str, sorted(numbers)[:12]))
+                raise ValueRangeError(f"multiplexer {multiplexer.full_name!r} must be {known} here, not {present}")

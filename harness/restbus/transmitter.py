@@ -1,0 +1,81 @@
+"""Transmitters: everything that one node sends on one channel, by send type, with counters and checksums.
+
+Simulated nodes (an ECU model sets the values) and absent ones (the test does) use the same mechanism.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from harness.errors import UnknownSignalError, nearest
+from harness.loop import Loop, Owner
+from harness.restbus.message import Change, TxMessage
+from harness.restbus.plan import MessagePlan
+
+if TYPE_CHECKING:
+    from harness.bus.port import Port
+
+__all__ = ["Change", "Transmitter", "TxMessage"]
+
+
+class Transmitter:
+    """All messages that one node sends on one channel.
+
+    The schedule runs on the owner's clock (``drift_ppm``). A transmitter is stopped when it is made.
+    """
+
+    def __init__(self, loop: Loop, port: Port, plans: Iterable[MessagePlan], owner: Owner) -> None:
+        self.port = port
+        self.owner = owner
+        self.running = False
+        """Whether the node sends on this channel; single messages may be silent all the same."""
+        self.messages = tuple(TxMessage(loop, port, plan, owner) for plan in plans)
+        self._by_name = {message.name: message for message in self.messages}
+        self._on_start: list[Callable[[], object]] = []
+
+    def start(self) -> None:
+        """Start sending: cyclic messages after their start delay, event messages when something happens.
+
+        Messages that were stopped one by one stay silent. Does nothing when already started.
+        """
+        if not self.running:
+            self.running = True
+            for callback in self._on_start:
+                callback()
+            for message in self.messages:
+                message.node_started()
+
+    def on_start(self, callback: Callable[[], object]) -> None:
+        """Call ``callback()`` at every :meth:`start`."""
+        self._on_start.append(callback)
+
+    def stop(self) -> None:
+        """Stop sending, values and counters stay. Frames that the port has already taken still go out."""
+        if self.running:
+            self.running = False
+            for message in self.messages:
+                message.node_stopped()
+
+    def reset(self) -> None:
+        """Forget everything as a reset of the node does: start values, counters from 0; stopped until :meth:`start`."""
+        self.stop()
+        self.resets += 1
+        for message in self.messages:
+            message.reset()
+
+    def message(self, name: str) -> TxMessage:
+        """The message of that name.
+
+        Raises :class:`~harness.errors.UnknownSignalError` with the nearest names.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownSignalError(
+                f"{self.owner.name} sends no message {name!r} on channel {self.port.channel!r}"
+                f"{nearest(name, self._by_name)}"
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
