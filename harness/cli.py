@@ -1,0 +1,105 @@
+"""The command ``harness``.
+
+``harness run [pytest options]``
+    pytest with good defaults: the suites, quick tests only, Allure results, JUnit, then the HTML report.
+``harness report``
+    builds the report from the results of an earlier run.
+
+Exit codes of ``run`` are pytest's, whatever becomes of the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.errors import ReportError
+from harness.evidence.environment import check_results_folder
+from harness.evidence.report import build_report
+
+REPORTS = Path("reports")
+RESULTS = REPORTS / "results"
+JUNIT = REPORTS / "junit.xml"
+HTML = REPORTS / "html"
+REBUILD = "harness report"
+"""The command that a user is told when the report could not be built."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["run"]:
+        return run(given[1:])
+    parser = _parser()
+    chosen = parser.parse_args(given)
+    if chosen.command == "report":
+        return report(chosen.results, chosen.output)
+    parser.print_help()
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="harness", description="Test vehicle software with pytest.")
+    parser.add_argument("--version", action="version", version=f"vehicle-harness {version('vehicle-harness')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="run the suites and build the report; takes every pytest option", add_help=False)
+    again = commands.add_parser("report", help="build the report from the results of an earlier run")
+    again.add_argument("results", type=Path, nargs="?", default=RESULTS, help=f"results folder (default: {RESULTS})")
+    again.add_argument("-o", "--output", type=Path, default=HTML, help=f"report folder (default: {HTML})")
+    return parser
+
+
+def run(options: Sequence[str]) -> int:
+    """Run the suites and build the report. ``options`` go to pytest, after the defaults, so they win."""
+    try:
+        check_results_folder(RESULTS)
+    except ReportError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return 4  # pytest's code for a usage error
+    # Old results would come back as results of this run.
+    shutil.rmtree(RESULTS)
+    RESULTS.mkdir()
+    JUNIT.unlink(missing_ok=True)
+    # A process of its own, so that pytest finds the plugin not imported yet, as in a plain `pytest`.
+    code = subprocess.run([sys.executable, "-m", "pytest", *defaults(), *options], check=False).returncode
+    if any(RESULTS.glob("*-result.json")):
+        report(RESULTS, HTML)
+    return code
+
+
+def defaults() -> list[str]:
+    """The options of ``harness run``. ``suites`` stands in for ``testpaths``: paths that the user names replace it."""
+    files = ["--alluredir", str(RESULTS), f"--junitxml={JUNIT}"]
+    return ["-o", "testpaths=suites", "-m", "not slow", "--tb=short", *files]
+
+
+def report(results: Path, output: Path) -> int:
+    """Build the report and say where it lies, or why there is none and how to build it later."""
+    print("building the report ...", end=" ", flush=True)
+    try:
+        index = build_report(results, output, project_title(Path.cwd()))
+    except ReportError as error:
+        print(f"not built.\n{error}\nThe results are kept in {results}. Build the report later with: {REBUILD}")
+        return 1
+    print(f"{os.path.relpath(index)} ({index.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def project_title(folder: Path) -> str:
+    """The title of the requirement file, else of the project, else of the folder."""
+    try:
+        requirements = tomllib.loads((folder / "suites" / "requirements.toml").read_text(encoding="utf-8"))
+        return str(requirements["title"])
+    except (OSError, ValueError, KeyError):
+        return folder.name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import allure_commons
 from allure_commons.model2 import Attachment, Label, Link, Parameter, StatusDetails, TestResult, TestStepResult
+from allure_commons.utils import now
 
 from harness.evidence.decoded import changes_page
 from harness.evidence.events import Event
@@ -144,8 +145,9 @@ def set_verdict(result: TestResult, verdict: Verdict, message: str) -> None:
     result.statusDetails = StatusDetails(message=f"{prefix}{message}", trace=trace)
 
 
-def report_between_tests(name: str, verdict: Verdict, message: str, at: int) -> None:
-    """Write a result of its own for what went wrong while no test was running; ``at`` in ms since 1970."""
+def report_between_tests(name: str, verdict: Verdict, message: str) -> None:
+    """Write a result of its own for what went wrong while no test was running."""
+    at: int = now()  # type: ignore[no-untyped-call]
     result = TestResult(uuid=str(uuid4()), name=name, fullName=name, historyId=name, start=at, stop=at)
     set_verdict(result, verdict, message)
     add_label(result, "suite", "between tests")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.errors import DecodeError
-from harness.evidence.record import WorldRecord
+from harness.evidence.record import Seen, WorldRecord
 from harness.evidence.tables import page, table
-from harness.frames import Received, id_text
+from harness.frames import ErrorFrame, Received, id_text
 from harness.signals.definitions import MessageDef
 from harness.units import time_text
 
@@ -26,7 +26,7 @@ class Change:
     values: tuple[str, ...]
 
 
-def changes(record: WorldRecord, frames: Sequence[Received]) -> list[Change]:
+def changes(record: WorldRecord, frames: Sequence[Seen]) -> list[Change]:
     """What the frames changed, one entry per frame that brought a new value; counters and checksums left out.
 
     A signal's first value counts as a change. A frame that cannot be decoded is an entry with the reason.
@@ -35,12 +35,15 @@ def changes(record: WorldRecord, frames: Sequence[Received]) -> list[Change]:
     found: list[Change] = []
     for received in frames:
         message = record.message(received)
-        if message is None:
-            found.append(Change(received.time, received.channel, id_text(received.frame.key), ("not in the database",)))
-            continue
-        values = _new_values(message, received, last)
+        name = message.name if message is not None else id_text(received.frame.key)
+        if isinstance(received, ErrorFrame):
+            values: tuple[str, ...] = (f"error frame ({received.kind})",)
+        elif message is None:
+            values = ("not in the database",)
+        else:
+            values = _new_values(message, received, last)
         if values:
-            found.append(Change(received.time, received.channel, message.name, values))
+            found.append(Change(received.time, received.channel, name, values))
     return found
 
 
@@ -64,7 +67,7 @@ def _new_values(message: MessageDef, received: Received, last: dict[tuple[str, s
     return tuple(fresh)
 
 
-def changes_page(record: WorldRecord, frames: Sequence[Received], around: int) -> str:
+def changes_page(record: WorldRecord, frames: Sequence[Seen], around: int) -> str:
     """The changes as an HTML page; the last ones up to the instant ``around`` (ns) are marked.
 
     Where there are more than :data:`ROWS` of them, those closest to the instant are kept.

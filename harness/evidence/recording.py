@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import ReportError
-from harness.frames import EXTENDED, FD_LENGTHS, Received
+from harness.evidence.record import Seen
+from harness.frames import EXTENDED, FD_LENGTHS, ErrorFrame
 
 Format = Literal["asc", "blf"]
 
@@ -17,12 +18,12 @@ EXCERPT_FRAMES = 480
 """Frames of an excerpt at most: what a person reads, and what a report can carry per failure."""
 
 
-def numbered(frames: Iterable[Received]) -> dict[str, int]:
+def numbered(frames: Iterable[Seen]) -> dict[str, int]:
     """Channel numbers as log files need them, from 1, in alphabetical order of the names."""
     return {name: number for number, name in enumerate(sorted({each.channel for each in frames}), start=1)}
 
 
-def asc_text(frames: Sequence[Received]) -> str:
+def asc_text(frames: Sequence[Seen]) -> str:
     """Frames as a Vector ASC log (times in seconds from the world's beginning, identifiers and data in hexadecimal).
 
     The same frames always give the same text: the header's date is fixed.
@@ -39,11 +40,13 @@ def _asc_header(channels: Mapping[str, int]) -> Iterator[str]:
     yield " 0.000000000 Start of measurement"
 
 
-def _asc_line(received: Received, channels: Mapping[str, int]) -> str:
-    time, channel, frame, _ = received
+def _asc_line(seen: Seen, channels: Mapping[str, int]) -> str:
+    time, channel, frame = seen.time, seen.channel, seen.frame
     identifier = f"{frame.id:X}{'x' if frame.extended else ''}"
     stamp = f"{time // 1_000_000_000:2d}.{time % 1_000_000_000:09d}"
     data = frame.data.hex(" ").upper()
+    if isinstance(seen, ErrorFrame):
+        return f"{stamp} {channels[channel]}  ErrorFrame"
     if frame.fd:
         flags = 1 << 12 | frame.brs << 13 | frame.esi << 14
         dlc = FD_LENGTHS.index(len(frame.data))
@@ -55,7 +58,7 @@ def _asc_line(received: Received, channels: Mapping[str, int]) -> str:
     return f"{stamp} {channels[channel]}  {identifier:<15} Rx   {kind}".rstrip()
 
 
-def write_recording(path: Path, frames: Sequence[Received], form: Format) -> None:
+def write_recording(path: Path, frames: Sequence[Seen], form: Format) -> None:
     """Write frames to ``path`` as ``asc`` or ``blf``, making its folder.
 
     Raises :class:`~harness.errors.ReportError`.
@@ -70,15 +73,17 @@ def write_recording(path: Path, frames: Sequence[Received], form: Format) -> Non
         raise ReportError(f"recording {path} cannot be written: {error.strerror or error}") from error
 
 
-def _write_blf(path: Path, frames: Sequence[Received]) -> None:
+def _write_blf(path: Path, frames: Sequence[Seen]) -> None:
     import can  # here, because it costs more than all the rest of a run that records nothing
 
     channels = numbered(frames)
     with can.BLFWriter(str(path)) as writer:
-        for time, channel, frame, _ in frames:
+        for seen in frames:
+            frame = seen.frame
             writer.on_message_received(
                 can.Message(
-                    timestamp=time / 1e9,
+                    timestamp=seen.time / 1e9,
+                    is_error_frame=isinstance(seen, ErrorFrame),
                     arbitration_id=frame.key & ~EXTENDED,
                     is_extended_id=frame.extended,
                     is_remote_frame=frame.remote,
@@ -87,12 +92,12 @@ def _write_blf(path: Path, frames: Sequence[Received]) -> None:
                     error_state_indicator=frame.esi,
                     dlc=frame.length if frame.remote else len(frame.data),
                     data=frame.data,
-                    channel=channels[channel] - 1,
+                    channel=channels[seen.channel] - 1,
                 )
             )
 
 
-def excerpt(frames: Sequence[Received], around: int) -> Sequence[Received]:
+def excerpt(frames: Sequence[Seen], around: int) -> Sequence[Seen]:
     """The frames within :data:`EXCERPT_NS` of an instant, at most the :data:`EXCERPT_FRAMES` closest ones."""
     near = [each for each in frames if abs(each.time - around) <= EXCERPT_NS]
     if len(near) <= EXCERPT_FRAMES:

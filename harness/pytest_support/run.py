@@ -1,0 +1,232 @@
+"""What happens around every test that uses the harness: worlds, verdicts, evidence."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.evidence.environment import describe_world, reproduction
+from harness.evidence.record import WorldRecord
+from harness.evidence.recording import write_recording
+from harness.evidence.verdicts import Verdict, verdict_of
+from harness.pytest_support.labels import known_requirements
+from harness.pytest_support.requirements import requirement_ids, requirements_of
+from harness.pytest_support.worlds import Worlds
+from harness.requirements import Requirement
+
+if TYPE_CHECKING:
+    from harness.pytest_support.allure_sink import AllureSink
+    from harness.pytest_support.properties import Property
+
+RECORDINGS = Path("reports") / "recordings"
+"""Where recordings go in a run without ``--alluredir``, below the root directory; with it they are attached."""
+
+
+class Run:
+    """Looks after the tests that use the harness, in the process that runs them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.seed: int | None = config.getoption("--harness-seed")
+        self.requirements = requirements_of(config)
+        self.worlds = Worlds(self._bench_file(), self.seed or 0)
+        self.claims: dict[str, list[str]] = {}
+        self.environment: dict[str, str] = {}
+        self.recordings: list[str] = []
+        self.allure = self._allure_sink()
+        self._record = config.getoption("--record") or ("failed" if self.allure is not None else "none")
+        self._red = False
+
+    def _bench_file(self) -> Path:
+        given = self.config.getoption("--bench")
+        if given:
+            return self.config.invocation_params.dir / str(given)
+        return self.config.rootpath / str(self.config.getini("harness_bench"))
+
+    def _allure_sink(self) -> AllureSink | None:
+        listener = self.config.pluginmanager.get_plugin("allure_listener")
+        if listener is None:
+            return None
+        from harness.pytest_support.allure_sink import AllureSink
+
+        sink = AllureSink(listener, self.worlds, self.requirements.title or "Vehicle tests")
+        self.config.add_cleanup(sink.close)
+        return sink
+
+    def collected(self, items: Sequence[pytest.Item]) -> None:
+        """Take note of which test speaks for which requirement, before any is deselected."""
+        for item in items:
+            self.claims[item.nodeid] = requirement_ids(item)
+
+    def _requirements(self, item: pytest.Item) -> list[Requirement]:
+        return known_requirements(requirement_ids(item), self.requirements)
+
+    # -- one test --------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Give the test its share of worlds that are open already, and look after what happens outside of it."""
+        self._red = False
+        self.worlds.begin()
+        self._report_between(item)
+        try:
+            return (yield)
+        finally:
+            self.worlds.shares = []
+            self.worlds.collect_between()
+            self._report_between(item)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Label the test before anything can go wrong in it."""
+        if item.nodeid in self.claims:
+            item.user_properties += [("requirement", identifier) for identifier in requirement_ids(item)]
+            if self.allure is not None:
+                self.allure.begin(item, self._requirements(item))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Run the test, judge what its worlds saw, and write the evidence."""
+        __tracebackhide__ = True
+        if item.nodeid not in self.claims:
+            return (yield)
+        failure: BaseException | None = None
+        outcome: object = None
+        tested = self._property(item)
+        with tested if tested is not None else nullcontext():
+            try:
+                outcome = yield
+            except (KeyboardInterrupt, pytest.exit.Exception):
+                raise
+            except BaseException as error:  # noqa: BLE001  # raised again below, unless something worse outweighs it
+                failure = error
+        if tested is not None:
+            failure = tested.reason(failure)
+        failure = self.worlds.judge(failure)
+        self._leave_evidence(item, failure, tested)
+        if failure is not None:
+            raise failure
+        return outcome
+
+    def _property(self, item: pytest.Item) -> Property | None:
+        if "hypothesis" not in sys.modules:
+            return None
+        from harness.pytest_support.properties import property_of
+
+        seed = self.seed if self.config.getoption("--hypothesis-seed", None) is None else None
+        return property_of(item, self.worlds, self.allure.steps if self.allure is not None else None, seed)
+
+    def _leave_evidence(self, item: pytest.Item, failure: BaseException | None, tested: Property | None) -> None:
+        records = [share.record() for share in self.worlds.shares]
+        records = [record for record in records if record.events or not record.since]
+        if records and not self.environment:
+            self.environment = describe_world(records[0])
+        failed = failure is not None and not isinstance(failure, pytest.skip.Exception)
+        if self.allure is not None:
+            command = self._command(item, records, tested)
+            self.allure.finish(item, self._requirements(item), command, records, failed=failed)
+            if tested is not None:
+                self.allure.parameters(tested.parameters())
+        if self._record == "all" or (self._record == "failed" and failed):
+            self._record_frames(item, records)
+
+    def _command(self, item: pytest.Item, records: Sequence[WorldRecord], tested: Property | None) -> str:
+        extra = (tested.reproduction,) if tested is not None and tested.reproduction else ()
+        return reproduction(item.nodeid, records, self.config.rootpath, *extra)
+
+    def _record_frames(self, item: pytest.Item, records: Sequence[WorldRecord]) -> None:
+        form = self.config.getoption("--record-format")
+        stem = re.sub(r"[^\w.-]+", "_", item.nodeid.partition("::")[2]).strip("_")[:120]
+        for number, record in enumerate(records, start=1):
+            name = f"{stem}{f'-{number}' if len(records) > 1 else ''}.{form}"
+            if self.allure is None:
+                path = self.config.rootpath / RECORDINGS / name
+                write_recording(path, record.frames, form)
+                self.recordings.append(str(RECORDINGS / name))
+            else:
+                with TemporaryDirectory() as folder:
+                    path = Path(folder) / name
+                    write_recording(path, record.frames, form)
+                    self.allure.recording(name, path.read_bytes())
+
+    # -- verdicts --------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the verdict into pytest's report, where every summary and every worker's controller finds it."""
+        report = yield
+        if item.nodeid not in self.claims:
+            return report
+        error = call.excinfo.value if call.excinfo is not None else None
+        if hasattr(report, "wasxfail") and isinstance(error, HarnessError) and not isinstance(error, AssertionError):
+            # An expected failure is one of the product. A bench that cannot run the test is none.
+            del report.wasxfail
+            report.outcome = "failed"
+        verdict = _verdict(report, error)
+        facts: dict[str, Any] = {"requirements": requirement_ids(item), "verdict": verdict.value if verdict else None}
+        report.harness = facts  # type: ignore[attr-defined]  # pytest sends extra attributes of reports along
+        if verdict not in (None, Verdict.PASSED):
+            self._note_red(item, report, error, verdict)
+        return report
+
+    def _note_red(
+        self, item: pytest.Item, report: pytest.TestReport, error: BaseException | None, verdict: Verdict
+    ) -> None:
+        for properties in (item.user_properties, report.user_properties):
+            properties.append(("verdict", verdict.value))
+        if self.allure is not None and not self._red:
+            if report.when == "setup":
+                self.allure.describe(item, self._requirements(item), self._command(item, [], None))
+            self.allure.verdict(verdict, str(error) if isinstance(error, HarnessError) else None)
+        self._red = True
+
+    def _report_between(self, item: pytest.Item) -> None:
+        """Report what went wrong between two tests as a red result of its own."""
+        name = f"between tests, after {item.name}"
+        errors, self.worlds.between = self.worlds.between, []
+        for error in errors:
+            # A worker of pytest-xdist may only report on the test it was given.
+            node = item.nodeid if hasattr(self.config, "workerinput") else f"{item.location[0]}::{name}"
+            text = f"{type(error).__name__}: {error}"
+            report = pytest.TestReport(
+                node, (item.location[0], None, name), {}, "failed", text, "call", user_properties=[("verdict", "error")]
+            )
+            report.harness = {"requirements": [], "verdict": verdict_of(error).value}  # type: ignore[attr-defined]
+            item.ihook.pytest_runtest_logreport(report=report)
+            if self.allure is not None:
+                self.allure.between_tests(name, verdict_of(error), text)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """What the summary needs to know, in a form that a worker of pytest-xdist can send."""
+        return {"claims": self.claims, "environment": self.environment, "recordings": self.recordings}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """A worker hands over to its controller."""
+        if hasattr(self.config, "workerinput"):
+            self.config.workeroutput["harness"] = self.output  # type: ignore[attr-defined]  # pytest-xdist's own
+
+
+def _verdict(report: pytest.TestReport, error: BaseException | None) -> Verdict | None:
+    """The verdict of one phase; ``None`` where it has none: set-up and tear-down that went well, skipped, xfailed."""
+    if report.passed:
+        return Verdict.PASSED if report.when == "call" and not hasattr(report, "wasxfail") else None
+    if report.skipped:
+        return None
+    if error is None or isinstance(error, pytest.fail.Exception):
+        return Verdict.FAILED
+    return verdict_of(error)

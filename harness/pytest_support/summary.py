@@ -1,0 +1,138 @@
+"""What the user reads at the end of a run: verdicts, requirements, slowest tests, where the evidence lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.junitxml import xml_key
+
+from harness.evidence.environment import describe_software, write_run_files
+from harness.evidence.matrix import NOT_COVERED, NOT_RUN, Matrix
+from harness.evidence.verdicts import Verdict
+from harness.pytest_support.requirements import requirements_of
+
+SLOWEST = 5
+"""How many of the slowest tests are named, if they take longer than :data:`SLOW_S`."""
+SLOW_S = 0.5
+NAMED = 8
+"""How many requirements of one state are named in a line."""
+
+_COLOURS = {"passed": "green", "failed": "red", "error": "red", "blocked": "yellow", "inconclusive": "yellow"}
+
+
+class Summary:
+    """Collects the verdicts of all tests that used the harness, over all workers, and shows them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.matrix = Matrix(requirements_of(config))
+        self.counts: dict[Verdict, int] = {}
+        self.durations: dict[str, float] = {}
+        self.environment: dict[str, str] = {}
+        self.recordings: list[str] = []
+        self.unfit: list[tuple[Verdict, pytest.TestReport]] = []
+        """Tests that are blocked or inconclusive, which pytest's own failure sections leave out."""
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Take a report of one phase of a test that used the harness."""
+        facts: Mapping[str, Any] = report.harness  # put there by Run
+        self.matrix.claim(report.nodeid, facts["requirements"])
+        self.durations[report.nodeid] = self.durations.get(report.nodeid, 0.0) + report.duration
+        if facts["verdict"] is None:
+            return
+        verdict = Verdict(facts["verdict"])
+        self.matrix.judge(report.nodeid, verdict)
+        self.counts[verdict] = self.counts.get(verdict, 0) + 1
+        if verdict in (Verdict.BLOCKED, Verdict.INCONCLUSIVE):
+            self.unfit.append((verdict, report))
+
+    def merge(self, output: Mapping[str, Any]) -> None:
+        """Take what the process that ran the tests, or one of several, knows at its end."""
+        for test, requirements in output["claims"].items():
+            self.matrix.claim(test, requirements)
+        self.environment |= {name: text for name, text in output["environment"].items() if name not in self.environment}
+        self.recordings += output["recordings"]
+
+    # -- hooks -----------------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Make JUnit's *failure* an *error* where the product is not to blame."""
+        verdict = getattr(report, "harness", {}).get("verdict")
+        junit = self.config.stash.get(xml_key, None)
+        if junit is None or report.when != "call" or verdict not in ("blocked", "inconclusive", "error"):
+            return
+        for node in junit.node_reporter(report).nodes:
+            if node.tag == "failure":
+                node.tag = "error"
+                junit.stats["failure"] -= 1
+                junit.stats["error"] += 1
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write what belongs to the whole run into Allure's results."""
+        run = self.config.pluginmanager.get_plugin("harness-run")
+        if run is not None:
+            self.merge(run.output)
+        folder = self.config.getoption("--alluredir", None)
+        if folder and not self.config.getoption("--collect-only"):
+            write_run_files(Path(folder), self.environment | describe_software())
+            if self.matrix.claims:
+                import allure
+
+                allure.global_attach(self.matrix.to_html(), "requirements", allure.attachment_type.HTML)
+                allure.global_attach(self.matrix.to_json(), "requirements.json", allure.attachment_type.JSON)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the summary."""
+        for verdict, report in self.unfit:
+            terminalreporter.write_sep("_", f"{verdict.upper()} {report.head_line}", yellow=True)
+            terminalreporter.write_line(report.longreprtext)
+        if not self.counts and not self.matrix.claims:
+            return
+        terminalreporter.write_sep("=", "vehicle-harness")
+        self._write_verdicts(terminalreporter)
+        self._write_requirements(terminalreporter)
+        self._write_slowest(terminalreporter)
+        self._write_evidence(terminalreporter)
+
+    def _write_verdicts(self, out: pytest.TerminalReporter) -> None:
+        out.write("verdicts      ")
+        found = [(str(verdict), self.counts[verdict]) for verdict in Verdict if verdict in self.counts]
+        for index, (word, count) in enumerate(found):
+            out.write(", " if index else "")
+            out.write(f"{count} {word}", **{_COLOURS[word]: True})
+        out.write_line("" if found else "none")
+
+    def _write_requirements(self, out: pytest.TerminalReporter) -> None:
+        if not self.matrix.claims:
+            return
+        states = self.matrix.states()
+        total = sum(len(ids) for ids in states.values())
+        covered = total - len(states.get(NOT_COVERED, ()))
+        out.write_line(f"requirements  {covered} of {total} covered by the collected tests")
+        for state, ids in states.items():
+            named = "" if state == Verdict.PASSED else ", ".join(ids[:NAMED])
+            more = f" and {len(ids) - NAMED} more" if named and len(ids) > NAMED else ""
+            markup = {_COLOURS.get(state, "yellow" if state == NOT_RUN else "light"): True}
+            out.write_line(f"{'':14}{len(ids):3} {state:<13}{named}{more}".rstrip(), **markup)
+
+    def _write_slowest(self, out: pytest.TerminalReporter) -> None:
+        slow = sorted(((seconds, test) for test, seconds in self.durations.items() if seconds >= SLOW_S), reverse=True)
+        for index, (seconds, test) in enumerate(slow[:SLOWEST]):
+            out.write_line(f"{'' if index else 'slowest':14}{seconds:6.2f} s  {test}")
+
+    def _write_evidence(self, out: pytest.TerminalReporter) -> None:
+        lines = []
+        if folder := self.config.getoption("--alluredir", None):
+            lines.append(f"{folder} (Allure results)")
+        if junit := self.config.getoption("--junitxml", None):
+            lines.append(f"{junit} (JUnit)")
+        lines += [f"{each} (recording)" for each in self.recordings[:NAMED]]
+        if len(self.recordings) > NAMED:
+            lines.append(f"and {len(self.recordings) - NAMED} more recordings")
+        for index, line in enumerate(lines):
+            out.write_line(f"{'' if index else 'evidence':14}{line}")

@@ -1,0 +1,161 @@
+"""The worlds that tests of this process have open, and the rule that nothing which went wrong in one is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness.bench import Bench, Blueprint
+from harness.ecu import Ecu
+from harness.errors import HarnessError
+from harness.evidence.record import WorldRecord
+from harness.evidence.verdicts import Verdict, verdict_of
+from harness.plant import Plant
+
+
+@dataclass(eq=False, slots=True)
+class OpenWorld:
+    """An open world; ``accounted`` is how many of its failures have turned a test red already."""
+
+    bench: Bench
+    accounted: int = 0
+
+    def take_failures(self) -> list[HarnessError]:
+        """What went wrong in this world since the last call: incidents, and what a callback raised."""
+        failures = list(self.bench.incidents.raised)
+        stopped = self.bench.world.loop.failure
+        if stopped is not None and not any(stopped is each for each in failures):
+            failures.append(stopped)
+        fresh = failures[self.accounted :]
+        self.accounted = len(failures)
+        return fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One test's share of a world: its journal from ``first_event`` and its frames from ``since`` (ns) on."""
+
+    world: OpenWorld
+    first_event: int = 0
+    since: int = 0
+
+    def record(self) -> WorldRecord:
+        """The share as evidence."""
+        bench = self.world.bench
+        networks = {name: channel.network for name, channel in bench.world.channels.items()}
+        return WorldRecord(
+            name=bench.name,
+            path=bench.world.blueprint.file.path,
+            seed=bench.seed,
+            databases={name: network.databases for name, network in networks.items()},
+            traces={name: network.trace for name, network in networks.items()},
+            events=bench.journal[self.first_event :],
+            since=self.since,
+        )
+
+
+@dataclass(slots=True)
+class Worlds:
+    """Opens worlds, and keeps account of them. ``seed``: of every world that does not ask for its own."""
+
+    bench_file: Path
+    seed: int
+    shares: list[Share] = field(default_factory=list)
+    """What the running test (for a property: the running example) has used so far."""
+    between: list[HarnessError] = field(default_factory=list)
+    """What went wrong in a world that outlived its test, while no test was running."""
+    _alive: list[OpenWorld] = field(default_factory=list)
+    _blueprints: dict[Path, Blueprint] = field(default_factory=dict)
+
+    @contextmanager
+    def open(
+        self,
+        path: str | Path | None = None,
+        *,
+        seed: int | None = None,
+        models: Mapping[str, type[Ecu]] | None = None,
+        plant: type[Plant] | None = None,
+    ) -> Iterator[Bench]:
+        """Open a fresh world and close it with the block.
+
+        path: another bench file than the run's. seed: another than the run's. models, plant: other classes than the
+        bench file names. Raises :class:`~harness.errors.ConfigError` for a wrong bench file; at the end what went
+        wrong in the world unseen, also if the block caught it.
+        """
+        blueprint = self._blueprint(self.bench_file if path is None else Path(path))
+        world = OpenWorld(Bench(blueprint, seed=self.seed if seed is None else seed, models=models, plant=plant))
+        share = Share(world)
+        self.shares.append(share)
+        self._alive.append(world)
+        failure: BaseException | None = None
+        try:
+            yield world.bench
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self._alive.remove(world)
+            red = self._judge([world], failure)
+            if any(each.world is world for each in self.shares):
+                if red is not None and red is not failure:
+                    raise red
+            elif red is not None and isinstance(red, HarnessError):
+                self.between.append(red)
+
+    def _blueprint(self, path: Path) -> Blueprint:
+        path = path.resolve()
+        if path not in self._blueprints:
+            self._blueprints[path] = Blueprint.load(path)
+        return self._blueprints[path]
+
+    def begin(self) -> None:
+        """A test begins: worlds that are open already are shared by it from here on."""
+        self.collect_between()
+        self.shares = [Share(world, len(world.bench.journal), int(world.bench.now)) for world in self._alive]
+
+    def collect_between(self) -> None:
+        """Take what went wrong in open worlds while no test was running."""
+        for world in self._alive:
+            self.between += world.take_failures()
+
+    def judge(self, failure: BaseException | None) -> BaseException | None:
+        """What the running test ends with, given what it raised itself: what a world saw and no one raised comes first.
+
+        An incident outweighs a skip, *blocked* and *inconclusive*; beside a failure it is added as a note.
+        """
+        return self._judge(self._alive, failure)
+
+    def _judge(self, worlds: list[OpenWorld], failure: BaseException | None) -> BaseException | None:
+        fresh = [each for world in worlds for each in world.take_failures() if not _contains(failure, each)]
+        if not fresh:
+            return failure
+        if failure is None or _is_outweighed(failure):
+            failure, *fresh = fresh
+        for each in fresh:
+            failure.add_note(f"also in this world: {type(each).__name__}: {each}")
+        return failure
+
+
+def _is_outweighed(failure: BaseException) -> bool:
+    if isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception)):
+        return True
+    return verdict_of(failure) in (Verdict.BLOCKED, Verdict.INCONCLUSIVE)
+
+
+def _contains(failure: BaseException | None, wanted: BaseException) -> bool:
+    """Whether ``wanted`` is the failure itself, one of its causes, or one of its group."""
+    seen: set[int] = set()
+    todo = [failure]
+    while todo:
+        error = todo.pop()
+        if error is wanted:
+            return True
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            todo += [error.__cause__, error.__context__]
+            todo += error.exceptions if isinstance(error, BaseExceptionGroup) else []
+    return False
