@@ -1,0 +1,245 @@
+"""How long a frame occupies the bus: the exact number of bits, stuff bits included, and the time they take.
+
+ISO 11898-1:2015, 10.4 (frame formats) and 10.5 (bit stuffing). Lengths run from SOF to the last bit of EOF; the three
+bits of intermission that follow every frame are :data:`INTERMISSION`.
+
+Bit stuffing is an automaton: its state is the level of the last bit on the wire and how many equal bits ended there
+(1 to 4; at 5 the complementary stuff bit is sent, and the run is that bit alone). There are eight states and one table
+for each, in which a whole byte is looked up: how many stuff bits it costs, and the table to go on with. The CRC decides
+about stuff bits of classic frames, so it is computed too: as it is linear, each byte contributes by its position.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from harness.errors import BusError
+from harness.frames import FD_LENGTHS, Frame, check_frame
+
+INTERMISSION = 3
+"""Recessive bits between two frames, before the next one may start."""
+
+_TAIL = 1 + 1 + 7  # ACK slot, ACK delimiter, EOF: always at the nominal bit rate
+_CRC_15 = 0x4599
+_MEMO_LIMIT = 1 << 14
+
+# A table maps a group of bits to (stuff bits, next table); the type is recursive, hence Any.
+# Entry 0 + byte: eight bits; 256 + bits: seven bits; 384 + byte: eight bits, but no stuff bit after the last one.
+Table = list[tuple[int, Any]]
+_SEVEN, _LAST = 256, 384
+
+
+class Bits(NamedTuple):
+    """The length of a frame: bits at the nominal bit rate, and bits at the data bit rate (0 without BRS)."""
+
+    nominal: int
+    data: int
+
+
+class Header(NamedTuple):
+    """What all frames of one identifier, format and payload length have in common.
+
+    order: position in arbitration, see :func:`arbitration_order`. nominal, data: bits whatever the payload is.
+    table: stuffing state where the payload begins. crc: the header's share in the CRC of a classic frame, else -1.
+    brs: whether the payload travels at the data bit rate.
+    """
+
+    order: int
+    nominal: int
+    data: int
+    table: Table
+    crc: int
+    brs: bool
+
+
+def arbitration_order(frame: Frame) -> int:
+    """The arbitration field as a number: the lower one wins the bus, because 0 is dominant (ISO 11898-1, 10.4.2.2).
+
+    11 bits of identifier, then RTR and IDE of a standard frame, or SRR, IDE, 18 bits, RTR of an extended one. So a
+    standard frame beats the extended frames of the same first 11 bits, and data beats its remote frame.
+
+    >>> arbitration_order(Frame(0x123)) < arbitration_order(Frame(0x123 << 18, extended=True))
+    True
+    """
+    if frame.extended:
+        return frame.id >> 18 << 21 | 0b11 << 19 | (frame.id & 0x3FFFF) << 1 | frame.remote
+    return frame.id << 21 | frame.remote << 20
+
+
+def header_bits(frame: Frame) -> str:
+    """SOF to DLC before stuffing, as a text of ``0`` (dominant) and ``1`` (recessive)."""
+    arbitration = f"{arbitration_order(frame):032b}" if frame.extended else f"{arbitration_order(frame) >> 19:013b}"
+    if frame.fd:
+        control = f"10{frame.brs:d}{frame.esi:d}"  # FDF, res, BRS, ESI
+    else:
+        control = "00" if frame.extended else "0"  # FDF and r0, or FDF alone: IDE is in the arbitration part
+    dlc = frame.length if frame.remote else FD_LENGTHS.index(len(frame.data))
+    return f"0{arbitration}{control}{dlc:04b}"
+
+
+def frame_bits(frame: Frame) -> Bits:
+    """The exact length of a frame from SOF to the end of EOF, stuff bits included.
+
+    With BRS, the bits up to and including BRS and those after the CRC delimiter count as nominal, the rest as data:
+    what the switch at the sample point takes from the BRS bit it gives back at the CRC delimiter.
+    Raises :class:`~harness.errors.BusError` for a frame that no bus would carry.
+
+    >>> frame_bits(Frame(0x555, b"\\x55" * 8))
+    Bits(nominal=109, data=0)
+    >>> frame_bits(Frame(0x555, bytes(64), fd=True, brs=True)).data
+    652
+    """
+    check_frame(frame, fd=True)
+    header = make_header(frame)
+    stuffed = payload_stuffing(header, frame.data)
+    return Bits(header.nominal, header.data + stuffed) if header.brs else Bits(header.nominal + stuffed, 0)
+
+
+def payload_stuffing(header: Header, data: bytes) -> int:
+    """The stuff bits that payload and CRC cost, fixed ones of CAN FD excepted (they are in the header)."""
+    table, crc = header[3], header[4]
+    stuffed = 0
+    if crc < 0:
+        if not data:
+            return 0
+        for byte in data[:-1]:
+            extra, table = table[byte]
+            stuffed += extra
+        extra, _ = table[_LAST + data[-1]]
+        return stuffed + extra
+    for byte, share in zip(data, _CRC_SHARES[8 - len(data) :], strict=True):
+        extra, table = table[byte]
+        stuffed += extra
+        crc ^= share[byte]
+    upper, table = table[crc >> 7]
+    lower: int = table[_SEVEN + (crc & 0x7F)][0]
+    return stuffed + upper + lower
+
+
+def make_header(frame: Frame) -> Header:
+    """The part of a frame's length that does not depend on its payload."""
+    bits = header_bits(frame)
+    size = len(frame.data)
+    stuffed = 0
+    stuffed_nominal = 0
+    level, run = 1, 1  # a recessive bit before SOF never counts: SOF begins a run of its own
+    split = len(bits) - 5  # ESI and DLC follow BRS
+    for index, bit in enumerate(bits):
+        if index == split:
+            stuffed_nominal = stuffed
+        last = frame.fd and not size and index == len(bits) - 1
+        extra, level, run = _step(level, run, int(bit))
+        stuffed += 0 if last else extra
+    table = _TABLES[level * 4 + run - 1]
+    order = arbitration_order(frame)
+    if not frame.fd:
+        crc = 0
+        for bit in bits:
+            crc = crc << 1 ^ (_CRC_15 if (crc >> 14 ^ int(bit)) & 1 else 0)
+            crc &= 0x7FFF
+        for _ in range(size):
+            crc = _CRC_TABLE[crc >> 7] ^ crc << 8 & 0x7FFF
+        return Header(order, len(bits) + stuffed + 8 * size + 15 + 1 + _TAIL, 0, table, crc, False)
+    # Stuff count and CRC: 4 + 17 or 21 bits, with a fixed stuff bit before the first and after every fourth of them.
+    tail = (27 if size <= 16 else 32) + 1  # and the CRC delimiter
+    if frame.brs:
+        data_bits = 5 + stuffed - stuffed_nominal + 8 * size + tail
+        return Header(order, split + stuffed_nominal + _TAIL, data_bits, table, -1, True)
+    return Header(order, len(bits) + stuffed + 8 * size + tail + _TAIL, 0, table, -1, False)
+
+
+class FrameTimes:
+    """Arbitration order and duration of frames at one pair of bit rates, remembered for frames that repeat.
+
+    bitrate, data_bitrate: bit/s; ``data_bitrate`` None: classic CAN, FD frames are refused.
+    """
+
+    def __init__(self, bitrate: int, data_bitrate: int | None) -> None:
+        if bitrate <= 0 or (data_bitrate is not None and data_bitrate < bitrate):
+            raise BusError(
+                f"bit rates must be above zero and the data bit rate not below the nominal one, "
+                f"not {bitrate} and {data_bitrate} bit/s"
+            )
+        self.fd = data_bitrate is not None
+        # Exact in integers, rounded once per frame to the nanosecond: 1e9 is not a multiple of every bit rate.
+        self._nominal = 1_000_000_000 * (data_bitrate or bitrate)
+        self._data = 1_000_000_000 * bitrate
+        self._divisor = bitrate * (data_bitrate or bitrate)
+        self._headers: dict[tuple[object, ...], Header] = {}
+        self._known: dict[Frame, tuple[int, int]] = {}
+
+    def time(self, nominal: int, data: int = 0) -> int:
+        """How long so many bits take, ns, rounded to the nearest."""
+        return (nominal * self._nominal + data * self._data + self._divisor // 2) // self._divisor
+
+    def measure(self, frame: Frame) -> tuple[int, int]:
+        """Arbitration order (the lower wins) and duration in ns from SOF to the end of EOF.
+
+        Raises :class:`~harness.errors.BusError` for a frame that this bus would not carry.
+        """
+        known = self._known.get(frame)
+        if known is not None:
+            return known
+        form = (frame[0], len(frame[1]), frame[2:])
+        header = self._headers.get(form)
+        if header is None:
+            check_frame(frame, fd=self.fd)
+            if len(self._headers) >= _MEMO_LIMIT:
+                self._headers.clear()
+            header = self._headers[form] = make_header(frame)
+        nominal, data = header[1], header[2]
+        stuffed = payload_stuffing(header, frame[1])
+        if header[5]:
+            data += stuffed
+        else:
+            nominal += stuffed
+        result = header[0], (nominal * self._nominal + data * self._data + self._divisor // 2) // self._divisor
+        if len(self._known) >= _MEMO_LIMIT:
+            self._known.clear()
+        self._known[frame] = result
+        return result
+
+
+def _step(level: int, run: int, bit: int) -> tuple[int, int, int]:
+    """One bit through the automaton: stuff bits it costs (0 or 1), new level, new run."""
+    run = run + 1 if bit == level else 1
+    return (1, 1 - bit, 1) if run == 5 else (0, bit, run)
+
+
+def _make_tables() -> list[Table]:
+    """The eight tables; the one for ``run`` bits of ``level`` is entry ``level * 4 + run - 1``."""
+    tables: list[Table] = [[] for _ in range(8)]
+    for state, table in enumerate(tables):
+        for width, after_last in ((8, True), (7, True), (8, False)):
+            for group in range(1 << width):
+                level, run, stuffed, extra = state >> 2, (state & 3) + 1, 0, 0
+                for position in reversed(range(width)):
+                    extra, level, run = _step(level, run, group >> position & 1)
+                    stuffed += extra
+                table.append((stuffed if after_last else stuffed - extra, tables[level * 4 + run - 1]))
+    return tables
+
+
+def _make_crc_table() -> list[int]:
+    """CRC-15 of one byte (ISO 11898-1, 10.4.2.6), for the header's share."""
+    table = []
+    for byte in range(256):
+        crc = byte << 7
+        for _ in range(8):
+            crc = crc << 1 ^ (_CRC_15 if crc & 0x4000 else 0)
+            crc &= 0x7FFF
+        table.append(crc)
+    return table
+
+
+def _make_crc_shares() -> list[list[int]]:
+    """What a byte contributes to the CRC when 7, 6, ... 0 bytes follow it."""
+    shares = [_CRC_TABLE]
+    for _ in range(7):
+        shares.insert(0, [_CRC_TABLE[crc >> 7] ^ crc << 8 & 0x7FFF for crc in shares[0]])
+    return shares
+
+
+_TABLES = _make_tables()
+_CRC_TABLE = _make_crc_table()
+_CRC_SHARES = _make_crc_shares()

@@ -1,0 +1,53 @@
+"""When the bus was busy: total and share of a window."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from harness.errors import BusError
+
+_KEPT = 1 << 16
+
+
+class Activity:
+    """The busy periods of one bus, those that touch joined into one; the last 65,536 or more are kept.
+
+    A frame counts with its three bits of intermission, so that a bus without a gap is loaded by exactly 1.
+    """
+
+    def __init__(self) -> None:
+        self._starts = [0]
+        self._before = [0]  # busy time before each start
+        self._end = 0  # of the last period
+        self._forgotten = False
+
+    def add(self, start: int, end: int) -> None:
+        """The bus is busy from ``start`` to ``end``, ns.
+
+        Starts never fall; one within the last period gives that period another end.
+        """
+        if start > self._end:
+            self._before.append(self._before[-1] + self._end - self._starts[-1])
+            self._starts.append(start)
+            if len(self._starts) > 2 * _KEPT:
+                del self._starts[:_KEPT], self._before[:_KEPT]
+                self._forgotten = True
+        self._end = end
+
+    def busy(self, time: int) -> int:
+        """Busy nanoseconds up to ``time``."""
+        index = bisect_left(self._starts, time) - 1
+        if index < 0:
+            if self._forgotten:
+                raise BusError("the window of the bus load begins earlier than the bus remembers")
+            return 0
+        end = self._end if index + 1 == len(self._starts) else self._ends(index)
+        return self._before[index] + min(time, end) - self._starts[index]
+
+    def _ends(self, index: int) -> int:
+        return self._starts[index] + self._before[index + 1] - self._before[index]
+
+    def load(self, now: int, window: int) -> float:
+        """Busy share of the last ``window`` ns, 0 to 1; of the time since 0 when that is shorter."""
+        begin = max(0, now - window)
+        return (self.busy(now) - self.busy(begin)) / (now - begin) if now > begin else 0.0
