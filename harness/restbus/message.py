@@ -77,8 +77,8 @@ class TxMessage:
 
     __slots__ = (
         "_attached", "_cycle_ticket", "_deferred", "_due", "_enabled", "_fast_due", "_fast_step", "_fast_ticket",
-        "_frames", "_in_port", "_is_active", "_kinds", "_last", "_left", "_loop", "_min_delay", "_owner", "_payload",
-        "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step", "_ticket", "_version",
+        "_flight", "_frames", "_in_port", "_is_active", "_kinds", "_last", "_left", "_loop", "_min_delay", "_owner", "_payload",
+        "_piled", "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step", "_ticket", "_version",
         "_waiting", "counter", "modulo", "plan", "tamper",
     )  # fmt: skip
 
@@ -105,7 +105,8 @@ class TxMessage:
         self._version = 0  # of the values
         self._sent_version = 0  # of the frame that the port got last
         self._waiting: list[Change] = []  # for the next frame
-        self._attached: list[Change] = []  # to the frame that is in the port
+        self._flight: list[Change] = []  # in the frame that the port got last
+        self._attached: list[Change] = []  # to the same, after it had got it
         self._halt()
 
     def _halt(self) -> None:
@@ -113,7 +114,7 @@ class TxMessage:
         self._fast_ticket = 0
         self._deferred = 0
         self._left = 0
-        self._in_port = 0
+        self._in_port = self._piled = False
         self._stale = False
         self._waiting, self._attached = self._attached + self._waiting, []
         self._last = _LONG_AGO
@@ -183,7 +184,7 @@ class TxMessage:
         """
         changed = self._payload.set(values, force=force)
         change = Change()
-        if self._in_port == 1 and not changed and self._version == self._sent_version:
+        if self._in_port and not self._piled and not changed and self._version == self._sent_version:
             self._attached.append(change)
         else:
             self._waiting.append(change)
@@ -351,11 +352,15 @@ class TxMessage:
                 frame = frame._replace(data=data)
         self._last = self._loop.now
         self._sent_version = self._version
-        self._in_port += 1
+        self._piled = self._in_port
+        if self._piled:
+            self._waiting = self._flight + self._waiting  # The controller may overwrite the frame that waits.
+        self._in_port = True
         if self._waiting:
-            changes, self._waiting = self._waiting, []
-            self._port.send(frame, partial(self._delivered, changes))
+            self._flight, self._waiting = self._waiting, []
+            self._port.send(frame, partial(self._delivered, self._flight))
         else:
+            self._flight = []
             self._port.send(frame, self._sent)
 
     def _make_frame(self, counter: int) -> Frame:
@@ -374,8 +379,7 @@ class TxMessage:
             change.deliver(received.time)
 
     def _sent(self, received: Received) -> None:
-        if self._in_port:  # not after a reset, when the port may still finish an old frame
-            self._in_port -= 1
+        self._in_port = False
         if self._attached:
             attached, self._attached = self._attached, []
             for change in attached:

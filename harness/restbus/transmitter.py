@@ -6,7 +6,7 @@ Simulated nodes (an ECU model sets the values) and absent ones (the test does) u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import UnknownSignalError, nearest
 from harness.loop import Loop, Owner
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from harness.bus.port import Port
 
 __all__ = ["Change", "Transmitter", "TxMessage"]
+
+
+@runtime_checkable
+class _Switched(Protocol):
+    """A port whose controller can be switched; a real adapter cannot."""
+
+    @property
+    def powered(self) -> bool: ...
+
+    def power(self, on: bool) -> None: ...
 
 
 class Transmitter:
@@ -30,6 +40,8 @@ class Transmitter:
         self.owner = owner
         self.running = False
         """Whether the node sends on this channel; single messages may be silent all the same."""
+        self.resets = 0
+        """How often :meth:`reset` was called: counters begin anew each time."""
         self.messages = tuple(TxMessage(loop, port, plan, owner) for plan in plans)
         self._by_name = {message.name: message for message in self.messages}
         self._on_start: list[Callable[[], object]] = []
@@ -58,8 +70,14 @@ class Transmitter:
                 message.node_stopped()
 
     def reset(self) -> None:
-        """Forget everything as a reset of the node does: start values, counters from 0; stopped until :meth:`start`."""
+        """Forget everything as a reset of the node does: start values, counters from 0; stopped until :meth:`start`.
+
+        A simulated controller is switched off and on, so that neither a waiting frame nor the one on the wire survives.
+        """
         self.stop()
+        if isinstance(self.port, _Switched) and self.port.powered:
+            self.port.power(False)
+            self.port.power(True)
         self.resets += 1
         for message in self.messages:
             message.reset()
