@@ -47,9 +47,9 @@ class Codec:
 
     ``encode(values, strict=True)`` takes physical numbers or labels, ``encode_raw(values, strict=True)`` raw values,
     of exactly the signals that the multiplexers select. Bits of no signal are 0. Raises
-    :class:`~harness.errors.ValueRangeError` for a value outside range or bits and for an unknown multiplexer number,
-    :class:`~harness.errors.UnknownSignalError` for a signal that is missing, unknown or not selected, as also when
-    two signals share bits and differ there. ``encode_raw`` knows no range but the bits.
+    :class:`~harness.errors.ValueRangeError` for a value outside range or bits, for an unknown multiplexer number, and
+    for two signals that share bits and differ there; :class:`~harness.errors.UnknownSignalError` for a signal that is
+    missing, unknown or not selected. ``encode_raw`` knows no range but the bits.
     With ``strict=False`` a value is sent as far as the bits go, a missing one is the start value, a superfluous one
     is ignored, and of signals that share bits the last wins.
     """

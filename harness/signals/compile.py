@@ -131,8 +131,8 @@ def _physical(signal: SignalDef, raw: str) -> str:
     """``raw * scale + offset`` without the steps that change nothing."""
     if signal.scale != 1:
         raw = f"{raw}*{signal.scale!r}"
-    # Zero is added to a product that can be -0.0 only.
-    if signal.offset or (isinstance(signal.offset, float) and (signal.scale < 0 or signal.scale == 1)):
+    # 0.0 makes a float of an integer, and 0.0 of -0.0; nothing else.
+    if signal.offset or (isinstance(signal.offset, float) and (isinstance(signal.scale, int) or signal.scale < 0)):
         raw = f"{raw}+{signal.offset!r}"
     return raw
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DatabaseError, nearest
 from harness.signals.definitions import MessageDef, SignalDef
-from harness.signals.layout import overlapping, place_of
+from harness.signals.layout import overlapping, place_of, root_selection
 
 if TYPE_CHECKING:
     from cantools.database import Database as CanDatabase
@@ -63,7 +64,8 @@ def parse(path: Path, content: bytes, *, strict: bool) -> Content:
     remarks = list(dropped)
     messages = tuple(_message(message, remarks) for message in database.messages)
     _remark_doubles(messages, remarks)
-    return Content(tuple(node.name for node in database.nodes), messages, tuple(remarks))
+    nodes = tuple(node.name for node in database.nodes if node.name != _NOBODY)
+    return Content(nodes, messages, tuple(remarks))
 
 
 def _decoded(content: bytes, suffix: str) -> str:
@@ -81,7 +83,10 @@ def _load(path: Path, text: str, suffix: str, strict: bool) -> tuple[CanDatabase
     database_format = suffix if suffix in FORMATS else None
 
     def load(source: str, as_strict: bool) -> Any:
-        return load_string(source, database_format, strict=as_strict)
+        with warnings.catch_warnings():
+            # cantools warns that it will drop diagnostics databases; we refuse them anyway.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return load_string(source, database_format, strict=as_strict)
 
     try:
         return load(text, strict), []
@@ -166,6 +171,8 @@ def _message(message: Message, remarks: list[str]) -> MessageDef:
             remarks.append(f"signal {signal.full_name}: defined twice, the definition that lies last in the bits holds")
         signals[signal.name] = signal
     _drop_unreachable(signals, remarks)
+    given = {raw_signal.name for raw_signal in message.signals if raw_signal.raw_initial is not None}
+    _start_multiplexers(signals, given)
     fd = message.is_fd or message.length > 8
     plain = [signal for signal in signals.values() if signal.multiplexer is None]
     if shared := overlapping(plain):
@@ -209,6 +216,15 @@ def _drop_unreachable(signals: dict[str, SignalDef], remarks: list[str]) -> None
             remarks.append(f"signal {signal.full_name}: left out, its multiplexer {signal.multiplexer} is not marked M")
 
 
+def _start_multiplexers(signals: dict[str, SignalDef], given: set[str]) -> None:
+    """A multiplexer without a start value of its own starts with the number nearest to 0 that selects something."""
+    for name, numbers in root_selection(tuple(signals.values())).tree.numbers.items():
+        signal = signals[name]
+        if name not in given and signal.to_physical(signal.start_raw) not in numbers:
+            start = signal.to_raw(min(numbers, key=abs), strict=False)
+            signals[name] = replace(signal, start_raw=start)
+
+
 def _signal(message: str, signal: Signal) -> SignalDef:
     conversion = signal.conversion
     scale, offset = conversion.scale, conversion.offset
@@ -243,8 +259,6 @@ def _signal(message: str, signal: Signal) -> SignalDef:
 
 def _started(signal: SignalDef, given: int | float | None) -> SignalDef:
     """The definition with its start value: the given raw value as far as the bits go, else nearest to 0 in range."""
-    from dataclasses import replace
-
     if given is not None and given == given:
         start = signal.fit_raw(given if signal.is_float else round(given), strict=False)
     else:
