@@ -135,9 +135,11 @@ def parse_duration(text: str) -> Duration:
     number = stripped.rstrip("abcdefghijklmnopqrstuvwxyzµ")
     unit = stripped[len(number) :]
     try:
-        return (float(number) if "." in number else int(number)) * units[unit]
+        value = float(number) if "." in number else int(number)
+        factor = units[unit]
     except (KeyError, ValueError) as error:
         raise UnitError(f"{text!r} is no duration; write for instance '80 ms', '1.5 s' or '250 us'") from error
+    return value * factor
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,13 +16,14 @@ from typing import Self
 from harness.bench.blueprint import Blueprint
 from harness.bench.disturb import Disturbance
 from harness.bench.expectation import Judge, Result
+from harness.bench.file import Handling, Policy
 from harness.bench.integrity import Incidents
 from harness.bench.node import NodeControl
 from harness.bench.signal import BenchSignal, Value, find_signal, value_text
 from harness.bench.stimulus import Delivery, Stimulus
 from harness.bench.world import World
 from harness.ecu import Ecu
-from harness.errors import ExpectationFailed, HarnessError, SignalError, UnknownSignalError
+from harness.errors import BenchFileError, ExpectationFailed, HarnessError, SignalError, UnknownSignalError
 from harness.evidence.events import Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
@@ -83,7 +85,7 @@ class Bench:
         self.plant = BenchPlant(self, self.world.plant)
         self.latest: Stimulus | None = None
         """The test's latest stimulus, from which ``within`` counts."""
-        self._judge = Judge(self.world.loop, [channel.network for channel in self.world.channels.values()], self.journal)
+        self._judge = Judge(self.world.loop, self.journal)
 
     @classmethod
     def open(cls, path: str | Path, *, seed: int = 0) -> Bench:
@@ -163,18 +165,19 @@ class Bench:
             titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
         deliveries: list[Delivery] = []
         for (channel, message), values in by_message.items():
-            sending = self.world.sending(f"{channel}.{message}")
-            if not sending.node.absent:
+            tx = self.world.tx(f"{channel}.{message}")
+            node = self.world.nodes[tx.node]
+            if not node.absent:
                 raise SignalError(
-                    f"{message} is sent by {sending.node.name}, which is {sending.node.spec.state} on this bench; "
+                    f"{message} is sent by {node.name}, which is {node.spec.state} on this bench; "
                     "a test can only set what absent nodes send"
                 )
             follower = self.world.channels[channel].follower
-            if follower is not None and sending.tx.plan.event:
+            if follower is not None and tx.plan.reacts:
                 follower.wake()
-            change = sending.tx.set(values, force=force)
+            change = tx.set(values, force=force)
             # An event message whose values are as they were sends nothing: then the call is what counts.
-            if change.due or not sending.tx.active:
+            if change.due or not tx.active:
                 deliveries.append(change)
         return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries)
 
@@ -198,6 +201,18 @@ class Bench:
     def node(self, name: str) -> NodeControl:
         """A node's switches: reset, power, silence. Raises :class:`~harness.errors.ConfigError` for an unknown one."""
         return NodeControl(self, self.world.node(name))
+
+    def set_policy(self, **handling: Handling) -> None:
+        """Handle problems differently for the rest of this test: ``set_policy(unknown_frame="collect")``.
+
+        Keys as in the bench file's ``[policy]``; values ``fail``, ``collect``, ``ignore``.
+        """
+        for key, value in handling.items():
+            if key not in Policy.__dataclass_fields__ or value not in ("fail", "collect", "ignore"):
+                known = ", ".join(Policy.__dataclass_fields__)
+                raise BenchFileError(f"no policy {key} = {value!r}: one of {known}; fail, collect or ignore")
+        self.incidents.policy = replace(self.incidents.policy, **handling)
+        self.note(f"policy: {', '.join(f'{key} = {value}' for key, value in handling.items())}")
 
     # -- time and expectations -------------------------------------------------------------------------------------
 
@@ -231,8 +246,8 @@ class Bench:
         if name in self.world.channels:
             cancel = self.world.channels[name].bus.observe(seen.append)
         else:
-            sending = self.world.sending(name)
-            cancel = self.world.channels[sending.channel].network.on_frame(sending.key, seen.append)
+            tx = self.world.tx(name)
+            cancel = self.world.channels[tx.channel].network.on_frame(tx.key, seen.append)
         start = self.world.loop.now
         try:
             self.world.loop.run_until(start + span, lambda: bool(seen))

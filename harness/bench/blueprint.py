@@ -26,10 +26,11 @@ Model = TypeVar("Model", Ecu, Plant)
 
 @dataclass(frozen=True, slots=True)
 class ChannelPlan:
-    """One channel made ready: its databases, and per sending node the plans of its messages."""
+    """One channel made ready: its databases, the plans of its messages by name, and the same by sending node."""
 
     name: str
     databases: tuple[Database, ...]
+    messages: Mapping[str, MessagePlan]
     plans: Mapping[str, tuple[MessagePlan, ...]]
     members: frozenset[str]
     """All nodes of the channel, also those that only receive."""
@@ -74,31 +75,37 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
     spec = file.channels[index]
     databases = tuple(load_database(path, strict=spec.strict) for path in spec.databases)
     check_together(databases)
-    sent: dict[str, list[MessageDef]] = {}
-    for database in databases:
-        for message in database.messages:
-            if message.fd and spec.data_bitrate is None:
-                raise BenchFileError(
-                    f"{file.path}: message {message.name!r} is CAN FD, but channels.{spec.name} has no data_bitrate"
-                )
-            senders = [node for node in message.senders if node]
-            if len(senders) > 1:
-                active = [node for node in senders if file.node(node).state is not NodeState.ABSENT] or senders[:1]
-                if len(active) > 1:
-                    raise DatabaseError(
-                        f"message {message.name!r} of {database.path.name} is claimed by {' and '.join(active)}; "
-                        "only one node can send it: correct BO_TX_BU_, or make the others absent in the bench file"
-                    )
-                senders = active
-            for node in senders:
-                sent.setdefault(node, []).append(message)
     supplements = Supplements(cycles=file.cycles, send_types=file.send_types, protections=file.protections)
+    every = [message for database in databases for message in database.messages]
+    messages = {plan.message.name: plan for plan in plan_messages(every, supplements)}
+    sent: dict[str, list[MessagePlan]] = {}
+    for plan in messages.values():
+        if plan.message.fd and spec.data_bitrate is None:
+            raise BenchFileError(
+                f"{file.path}: message {plan.message.name!r} is CAN FD, but channels.{spec.name} has no data_bitrate"
+            )
+        sender = _sender(file, plan.message)
+        if sender is not None:
+            sent.setdefault(sender, []).append(plan)
     return ChannelPlan(
         name=spec.name,
         databases=databases,
-        plans={node: tuple(plan_messages(messages, supplements)) for node, messages in sorted(sent.items())},
+        messages=messages,
+        plans={node: tuple(plans) for node, plans in sorted(sent.items())},
         members=frozenset(node for database in databases for node in database.nodes),
     )
+
+
+def _sender(file: BenchFile, message: MessageDef) -> str | None:
+    """The node that sends a message on this bench; of several that the database names, the one that is not absent."""
+    senders = [node for node in message.senders if node]
+    present = [node for node in senders if file.node(node).state is not NodeState.ABSENT]
+    if len(present) > 1:
+        raise DatabaseError(
+            f"message {message.name!r} is claimed by {' and '.join(present)}, but only one node can send it: "
+            f"correct the database, or make the others absent in {file.path}"
+        )
+    return next(iter(present or senders), None)
 
 
 def _check_supplements(file: BenchFile, channels: tuple[ChannelPlan, ...]) -> None:

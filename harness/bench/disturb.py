@@ -16,8 +16,9 @@ from harness.units import duration
 if TYPE_CHECKING:
     from harness.bench.integrity import Problem
     from harness.bus.simulated import Injection
-    from harness.protection import ProtectionSpec, Protector
-    from harness.bench.world import Sending, World
+    from harness.protection import Protector
+    from harness.bench.world import World
+    from harness.restbus import TxMessage
 
 
 
@@ -84,9 +85,9 @@ class _Tamper(Disturbance):
         self._key = -1
 
     def begin(self, world: World) -> None:
-        sending = world.sending(self.message)
-        change = self._prepare(sending)
-        self._key = sending.key
+        tx = world.tx(self.message)
+        change = self._prepare(tx)
+        self._key = tx.key
 
         def tamper(data: bytes, counter: int) -> bytes:
             if not self._use():
@@ -95,27 +96,26 @@ class _Tamper(Disturbance):
             self._produced.add((self._key, changed))
             return changed
 
-        _seize(self, sending, tamper)
-        self._release = sending
+        _seize(self, tx, tamper)
+        self._tx = tx
 
     def end(self, world: World) -> None:
-        self._release.tx.tamper = None
+        self._tx.tamper = None
 
-    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
         """Check that the message can be disturbed in this way, and return what changes a payload."""
         raise NotImplementedError
 
-    def _protection(self, sending: Sending) -> tuple[ProtectionSpec, Protector]:
-        plan = sending.tx.plan
-        if plan.protection is None or plan.protector is None:
+    def _protector(self, tx: TxMessage) -> Protector:
+        if tx.protector is None:
             raise SignalError(f"{self.title}: {self.message} is not protected, so it has no checksum or counter")
-        return plan.protection, plan.protector
+        return tx.protector
 
 
-def _seize(disturbance: Disturbance, sending: Sending, tamper: Callable[[bytes, int], bytes | None]) -> None:
-    if sending.tx.tamper is not None:
-        raise SignalError(f"{disturbance.title}: {sending.name} is being disturbed already; end that one first")
-    sending.tx.tamper = tamper
+def _seize(disturbance: Disturbance, tx: TxMessage, tamper: Callable[[bytes, int], bytes | None]) -> None:
+    if tx.tamper is not None:
+        raise SignalError(f"{disturbance.title}: {tx.name} is being disturbed already; end that one first")
+    tx.tamper = tamper
 
 
 class WrongCrc(_Tamper):
@@ -124,11 +124,9 @@ class WrongCrc(_Tamper):
     def __init__(self, message: str, *, count: int | None = None) -> None:
         super().__init__(message, f"wrong checksum in {message}", count)
 
-    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
-        spec, _ = self._protection(sending)
-        codec = sending.tx.plan.message.codec
-        read = codec.signal_raw(spec.crc)
-        return lambda data, counter: codec.patch(data, spec.crc, int(read(data) or 0) ^ 1)
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
+        self._protector(tx)
+        return lambda data, counter: tx.with_crc_bit_flipped(data)
 
 
 class WrongCounter(_Tamper):
@@ -143,8 +141,8 @@ class WrongCounter(_Tamper):
         super().__init__(message, f"counter {offset:+d} in {message}", count)
         self.offset = offset
 
-    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
-        _, protector = self._protection(sending)
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
+        protector = self._protector(tx)
 
         def change(data: bytes, counter: int) -> bytes:
             payload = bytearray(data)
@@ -165,7 +163,7 @@ class WrongLength(_Tamper):
         super().__init__(message, f"{message} with {length} bytes", count)
         self.length = length
 
-    def _prepare(self, sending: Sending) -> Callable[[bytes, int], bytes]:
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
         return lambda data, counter: data[: self.length].ljust(self.length, b"\0")
 
 
@@ -175,23 +173,23 @@ class Silence(Disturbance):
     def __init__(self, name: str, *, count: int | None = None) -> None:
         super().__init__(f"silence of {name}", count)
         self.name = name
-        self._parts: list[Sending] = []
+        self._parts: list[TxMessage] = []
 
     def begin(self, world: World) -> None:
-        self._parts = world.sendings(self.name)
-        for sending in self._parts:
-            _seize(self, sending, self._suppress)
+        self._parts = world.tx_of(self.name)
+        for tx in self._parts:
+            _seize(self, tx, self._suppress)
 
     def end(self, world: World) -> None:
-        for sending in self._parts:
-            sending.tx.tamper = None
+        for tx in self._parts:
+            tx.tamper = None
 
     def _suppress(self, data: bytes, counter: int) -> bytes | None:
         return None if self._use() else data
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         # A sender goes on counting while it is silenced, so its first frame afterwards does not follow the last one.
-        return problem == "counter" and any(rx.frame.key == sending.key for sending in self._parts)
+        return problem == "counter" and any(rx.frame.key == tx.key for tx in self._parts)
 
 
 class UnknownFrame(Disturbance):
@@ -242,9 +240,9 @@ class BitFault(Disturbance):
             self._senders = {self.name}
             targets: list[tuple[str, int | None, str | None]] = [(each, None, self.name) for each in node.controllers]
         else:
-            sending = world.sending(self.name)
-            self._senders = {sending.node.name}
-            targets = [(sending.channel, sending.key, None)]
+            tx = world.tx(self.name)
+            self._senders = {tx.node}
+            targets = [(tx.channel, tx.key, None)]
         for channel, key, sender in targets:
             bus = world.channel(channel).bus
             self._injections.append(bus.corrupt(key=key, sender=sender, bit=self.bit, count=self.count or 1))

@@ -7,7 +7,6 @@ before ``expect()`` was called. The limit is inclusive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.bench.stimulus import Stimulus
@@ -16,7 +15,6 @@ from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
 from harness.loop import Loop
 from harness.signals.live import Sample
-from harness.signals.network import Network
 from harness.signals.predicate import Predicate
 from harness.signals.watch import Watch
 from harness.units import Duration, time_text
@@ -47,9 +45,8 @@ class Result:
 class Judge:
     """Runs the loop until an expectation is decided, and writes the journal."""
 
-    def __init__(self, loop: Loop, networks: Sequence[Network], journal: list[Event]) -> None:
+    def __init__(self, loop: Loop, journal: list[Event]) -> None:
         self._loop = loop
-        self._networks = networks
         self._journal = journal
 
     def reference(self, after: Stimulus | int | None) -> int:
@@ -72,7 +69,7 @@ class Judge:
         """Demand that the predicate holds at some instant from the reference point to ``within`` ns after it."""
         since = self.reference(after)
         deadline = since + within
-        watch = Watch(predicate, self._networks, since)
+        watch = Watch(predicate, since)
         try:
             if watch.satisfied_at is None and self._loop.now < deadline:
                 self._loop.run_until(deadline, lambda: watch.satisfied_at is not None)
@@ -97,7 +94,7 @@ class Judge:
         """Demand that the predicate holds at the reference point and at every sample up to ``during`` ns after it."""
         since = self.reference(after)
         end = since + during
-        watch = Watch(predicate, self._networks, since)
+        watch = Watch(predicate, since)
         try:
             if watch.violated_at is None and self._loop.now < end:
                 self._loop.run_until(end, lambda: watch.violated_at is not None)

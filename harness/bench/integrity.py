@@ -83,13 +83,15 @@ class Guard:
         network.receive(rx)
         reason = network.problem(rx)
         frame = rx[2]
-        if reason is not None:
-            self._incidents.judge("undecodable" if network.knows(frame.key) else "unknown_frame", rx, reason)
-            return
         protected = self._protected.get(frame[0] | EXTENDED if frame[2] else frame[0])
-        if protected is not None and not frame[6]:
+        if reason is not None:
+            if protected is not None:
+                protected.forget()
+            self._incidents.judge("undecodable" if network.knows(frame.key) else "unknown_frame", rx, reason)
+        elif protected is not None and not frame[6]:
             crc_ok, counter = protected.check(frame[1])
             if not crc_ok:
+                protected.forget()
                 self._incidents.judge("crc", rx, f"{protected.name} ({id_text(frame.key)}) has a wrong checksum")
                 return
             expected = protected.follow(counter)
@@ -110,6 +112,10 @@ class _Protected:
         self._transmitter = transmitter
         self._resets = transmitter.resets
         self._last: int | None = None
+
+    def forget(self) -> None:
+        """Expect nothing of the next counter: this frame's could not be trusted."""
+        self._last = None
 
     def follow(self, counter: int) -> int:
         """The counter that was to be expected; any after the sender's reset, and in the first frame."""

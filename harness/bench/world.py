@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from harness.bench.blueprint import Blueprint, ChannelPlan
 from harness.bench.file import NodeSpec, NodeState
@@ -19,6 +19,8 @@ from harness.loop import Loop, Owner
 from harness.plant import Plant
 from harness.restbus import Transmitter, TxMessage
 from harness.signals.network import Network
+
+Built = TypeVar("Built")
 
 TESTER = "tester"
 """Name of the controller through which a test sends raw frames."""
@@ -51,25 +53,6 @@ class Node:
     def absent(self) -> bool:
         """Whether the rest-bus sends for this node."""
         return self.spec.state is NodeState.ABSENT
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """One message with the node that sends it, on one channel."""
-
-    channel: str
-    node: Node
-    tx: TxMessage
-
-    @property
-    def name(self) -> str:
-        """The message's name."""
-        return self.tx.name
-
-    @property
-    def key(self) -> int:
-        """The message's identifier, as :attr:`harness.frames.Frame.key`."""
-        return self.tx.plan.message.key
 
 
 class World:
@@ -105,7 +88,7 @@ class World:
                 node.ecu = self._model(node, chosen[node.name])
         for node in self.nodes.values():
             if node.ecu is not None:
-                node.ecu.power_on()
+                _build(node, node.ecu.power_on)
             else:
                 for transmitter in node.transmitters.values():
                     transmitter.start()
@@ -137,15 +120,7 @@ class World:
             for name, controller in node.controllers.items()
         }
         context = EcuContext(node.name, self.loop, node.owner, links, self.plant, node.spec.parameters)
-        try:
-            return model(context)
-        except HarnessError:
-            raise
-        except Exception as error:
-            raise SimulationError(
-                f"the model {model.__module__}:{model.__qualname__} of node {node.name} cannot be built: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+        return _build(node, lambda: model(context))
 
     def _follow_network(self, sleep_after: int) -> None:
         awake = [node.name for node in self.nodes.values() if not node.absent]
@@ -178,26 +153,38 @@ class World:
             self._testers[channel] = self.channel(channel).bus.attach(TESTER)
         return self._testers[channel]
 
-    def sending(self, name: str) -> Sending:
+    def tx(self, name: str) -> TxMessage:
         """The sending side of a message, ``Message`` or ``channel.Message``, whichever node sends it."""
-        every = list(self._sendings())
-        found = [each for each in every if name in (each.name, f"{each.channel}.{each.name}")]
+        every = list(self._transmitted())
+        found = [tx for tx in every if name in (tx.name, f"{tx.channel}.{tx.name}")]
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(f"{each.channel}.{each.name}" for each in found)
+            names = ", ".join(f"{tx.channel}.{tx.name}" for tx in found)
             raise UnknownSignalError(f"message {name!r} is sent on several channels; name one of {names}")
-        known = (each.name for each in every)
+        known = (tx.name for tx in every)
         raise UnknownSignalError(f"no node of this bench sends a message {name!r}{nearest(name, known)}")
 
-    def sendings(self, name: str) -> list[Sending]:
+    def tx_of(self, name: str) -> list[TxMessage]:
         """The sending side of one message, or of all messages of a node."""
         if name in self.nodes:
-            return [each for each in self._sendings() if each.node.name == name]
-        return [self.sending(name)]
+            return [tx for tx in self._transmitted() if tx.node == name]
+        return [self.tx(name)]
 
-    def _sendings(self) -> Iterator[Sending]:
+    def _transmitted(self) -> Iterator[TxMessage]:
         for node in self.nodes.values():
-            for channel, transmitter in node.transmitters.items():
-                for tx in transmitter:
-                    yield Sending(channel, node, tx)
+            for transmitter in node.transmitters.values():
+                yield from transmitter.messages
+
+
+def _build(node: Node, step: Callable[[], Built]) -> Built:
+    """Do one step of bringing a model to life, and say which model it was that could not be built."""
+    try:
+        return step()
+    except HarnessError:
+        raise
+    except Exception as error:
+        model = type(node.ecu).__qualname__ if node.ecu is not None else node.spec.model
+        raise SimulationError(
+            f"the model {model} of node {node.name} cannot be built: {type(error).__name__}: {error}"
+        ) from error

@@ -75,7 +75,7 @@ def _write(tmp_path: Path, text: str) -> Path:
     [
         ("", "the bench has no channel"),
         ("[channels.can]\n", "channels.can needs the key 'database'"),
-        ('[channels.can]\ndatabase = "a.dbc"\nbitrat = 1\n', "unknown key 'channels.can.bitrat'; did you mean 'bitrate'"),
+        ('[channels.can]\ndatabase = "a.dbc"\nbitrat = 1\n', "unknown key 'channels.can.bitrat'; did you mean one of 'bitrate'"),
         ('[channels.can]\ndatabase = 3\n', "channels.can.database must be text or a list, not 3"),
         ('[channels.can]\ndatabase = [1]\n', "must be a file name or a list of them"),
         ('[channels.can]\ndatabase = "a.dbc"\nport = "pcan"\n', "port must be one of simulated, not 'pcan'"),
