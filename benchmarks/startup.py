@@ -35,7 +35,18 @@ def run(quick: bool) -> list[tuple[str, str, str]]:
 
 def _command(folder: str, *options: str) -> list[str]:
     # Allure's and Hypothesis' own plugins are installed beside ours and are not what is measured.
-    return ["pytest", "-q", "-p", "no:cacheprovider", "-p", "no:allure_pytest", "-p", "no:hypothesispytest", *options, folder]
+    return [
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:allure_pytest",
+        "-p",
+        "no:hypothesispytest",
+        *options,
+        folder,
+    ]
 
 
 def _seconds(folder: str, *options: str) -> float:
@@ -46,7 +57,9 @@ def _seconds(folder: str, *options: str) -> float:
 
 def _modules(folder: str, *options: str) -> set[str]:
     code = f"import pytest, sys; pytest.main({_command(folder, *options)[1:]!r}); print('MODULES', *sys.modules)"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
+    ).stdout
     return set(printed.partition("MODULES ")[2].split())
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ExpectationFailed, SimulationError, WaitInCallbackError
-from harness.loop import ARBITRATE, DEADLINE, DELIVER, MODEL, WAKE, Loop, Owner, name_of
+from harness.loop import ARBITRATE, DEADLINE, DELIVER, MODEL, Loop, Owner, name_of
 
 MS = 1_000_000
 
@@ -153,7 +153,7 @@ def test_waiting_in_a_callback_raises_and_names_it() -> None:
         loop.run_until(loop.now + 5)
 
     loop.after(1, impatient)
-    with pytest.raises(WaitInCallbackError, match="impatient.* tried to wait at t = 1 ns"):
+    with pytest.raises(WaitInCallbackError, match=r"impatient.* tried to wait at t = 1 ns"):
         loop.run_until(10)
 
 

@@ -9,8 +9,26 @@ from hypothesis import strategies as st
 from harness import units
 from harness.errors import UnitError
 from harness.units import (
-    Duration, Quantity, V, bar, degC, duration, in_unit, kmh, kPa, minute, mps, ms, ns, parse_duration, percent, rpm, s,
-    time_text, unit_named, us,
+    Duration,
+    Quantity,
+    V,
+    bar,
+    degC,
+    duration,
+    in_unit,
+    kmh,
+    kPa,
+    minute,
+    mps,
+    ms,
+    ns,
+    parse_duration,
+    percent,
+    rpm,
+    s,
+    time_text,
+    unit_named,
+    us,
 )  # fmt: skip
 
 
@@ -87,5 +105,5 @@ def test_a_unit_of_another_kind_raises_and_names_both(symbol: str) -> None:
 
 
 def test_unknown_unit_names_the_nearest() -> None:
-    with pytest.raises(UnitError, match="did you mean .*'km/h'"):
+    with pytest.raises(UnitError, match=r"did you mean .*'km/h'"):
         unit_named("km/hh")

@@ -23,7 +23,7 @@ from harness.bench.signal import BenchSignal, Value, find_signal, value_text
 from harness.bench.stimulus import Delivery, Stimulus
 from harness.bench.world import World
 from harness.ecu import Ecu
-from harness.errors import BenchFileError, ExpectationFailed, HarnessError, SignalError, UnknownSignalError
+from harness.errors import BenchFileError, ExpectationFailed, HarnessError, SignalError
 from harness.evidence.events import Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
@@ -152,7 +152,11 @@ class Bench:
             wanted = {target: value}
         else:
             raise SignalError(f"set({target!r}): no value given")
-        if not wanted or (signals and value is not None) or (isinstance(target, Mapping) and (signals or value is not None)):
+        if (
+            not wanted
+            or (signals and value is not None)
+            or (isinstance(target, Mapping) and (signals or value is not None))
+        ):
             raise SignalError("set() takes a signal and a value, a message with signals, or one mapping")
         return self._set(wanted, force)
 
@@ -188,7 +192,9 @@ class Bench:
         self.world.tester(channel).send(frame, raw.sent)
         return self.stimulated(f"send {frame} on {channel}", (raw,))
 
-    def stimulated(self, title: str, deliveries: tuple[Delivery, ...] | list[Delivery], kind: Kind = "stimulus") -> Stimulus:
+    def stimulated(
+        self, title: str, deliveries: tuple[Delivery, ...] | list[Delivery], kind: Kind = "stimulus"
+    ) -> Stimulus:
         """Note a stimulus; from now on ``within`` counts from it."""
         self.latest = Stimulus(title, self.world.loop.now, deliveries)
         self.note(title, kind=kind)
@@ -255,7 +261,9 @@ class Bench:
             cancel()
         claim = f"silent {name} during {time_text(span)}"
         if seen:
-            text = f"{claim}: {seen[0].frame} from {seen[0].sender or 'unknown'} after {time_text(seen[0].time - start)}"
+            text = (
+                f"{claim}: {seen[0].frame} from {seen[0].sender or 'unknown'} after {time_text(seen[0].time - start)}"
+            )
             self.journal.append(Event(self.world.loop.now, "expectation", text, Verdict.FAILED))
             raise ExpectationFailed(text)
         self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED))
@@ -293,7 +301,9 @@ class Bench:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             self.check()
 

@@ -15,19 +15,18 @@ from harness.units import duration
 
 if TYPE_CHECKING:
     from harness.bench.integrity import Problem
+    from harness.bench.world import World
     from harness.bus.simulated import Injection
     from harness.protection import Protector
-    from harness.bench.world import World
     from harness.restbus import TxMessage
 
 
-
 LINGER_NS = 500_000_000
-"""How long after its end a disturbance still explains a counter that does not follow; as VEH-060 has it after a reset."""
+"""How long after its end a disturbance still explains a counter that does not follow."""
 
 
 class Disturbance:
-    """Base of all disturbances. ``hits`` counts the frames that it touched; ``count`` limits them, ``None``: no limit."""
+    """Base of all disturbances. ``hits`` counts the frames it touched; ``count`` limits them, ``None``: no limit."""
 
     def __init__(self, title: str, count: int | None = None) -> None:
         if count is not None and count < 1:
@@ -89,7 +88,7 @@ class _Tamper(Disturbance):
         change = self._prepare(tx)
         self._key = tx.key
 
-        def tamper(data: bytes, counter: int) -> bytes:
+        def tamper(data: bytes, counter: int | None) -> bytes:
             if not self._use():
                 return data
             changed = change(data, counter)
@@ -102,7 +101,7 @@ class _Tamper(Disturbance):
     def end(self, world: World) -> None:
         self._tx.tamper = None
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
         """Check that the message can be disturbed in this way, and return what changes a payload."""
         raise NotImplementedError
 
@@ -112,7 +111,7 @@ class _Tamper(Disturbance):
         return tx.protector
 
 
-def _seize(disturbance: Disturbance, tx: TxMessage, tamper: Callable[[bytes, int], bytes | None]) -> None:
+def _seize(disturbance: Disturbance, tx: TxMessage, tamper: Callable[[bytes, int | None], bytes | None]) -> None:
     if tx.tamper is not None:
         raise SignalError(f"{disturbance.title}: {tx.name} is being disturbed already; end that one first")
     tx.tamper = tamper
@@ -124,7 +123,7 @@ class WrongCrc(_Tamper):
     def __init__(self, message: str, *, count: int | None = None) -> None:
         super().__init__(message, f"wrong checksum in {message}", count)
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
         self._protector(tx)
         return lambda data, counter: tx.with_crc_bit_flipped(data)
 
@@ -141,12 +140,12 @@ class WrongCounter(_Tamper):
         super().__init__(message, f"counter {offset:+d} in {message}", count)
         self.offset = offset
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
         protector = self._protector(tx)
 
-        def change(data: bytes, counter: int) -> bytes:
+        def change(data: bytes, counter: int | None) -> bytes:
             payload = bytearray(data)
-            protector.protect(payload, (counter + self.offset) % protector.counter_modulo)
+            protector.protect(payload, ((counter or 0) + self.offset) % protector.counter_modulo)
             return bytes(payload)
 
         return change
@@ -157,13 +156,13 @@ class WrongCounter(_Tamper):
 
 
 class WrongLength(_Tamper):
-    """The next ``count`` frames of a message are ``length`` bytes long (shorter ones cut, longer ones padded with 0)."""
+    """The next ``count`` frames of a message are cut, or filled with zeros, to ``length`` bytes."""
 
     def __init__(self, message: str, length: int, *, count: int | None = None) -> None:
         super().__init__(message, f"{message} with {length} bytes", count)
         self.length = length
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int], bytes]:
+    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
         return lambda data, counter: data[: self.length].ljust(self.length, b"\0")
 
 
@@ -184,7 +183,7 @@ class Silence(Disturbance):
         for tx in self._parts:
             tx.tamper = None
 
-    def _suppress(self, data: bytes, counter: int) -> bytes | None:
+    def _suppress(self, data: bytes, counter: int | None) -> bytes | None:
         return None if self._use() else data
 
     def explains(self, problem: Problem, rx: Received) -> bool:

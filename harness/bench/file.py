@@ -30,7 +30,7 @@ class NodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """One channel: its databases, and the port that it is connected to. Bit rates in bit/s; no data rate: classic CAN."""
+    """One channel: its databases, and the port behind it. Bit rates in bit/s; no data rate: classic CAN."""
 
     name: str
     databases: tuple[Path, ...]

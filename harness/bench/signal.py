@@ -19,7 +19,7 @@ Value = float | str | Quantity | Duration
 
 
 class BenchSignal(LiveSignal):
-    """A live signal of a bench, see :class:`~harness.signals.live.LiveSignal`; :meth:`set` it where its sender is absent."""
+    """A :class:`~harness.signals.live.LiveSignal` that a test can :meth:`set`, where its sender is absent."""
 
     __slots__ = ("_bench",)
 

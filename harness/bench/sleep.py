@@ -1,4 +1,4 @@
-"""Absent nodes follow the network: they go silent with it and wake with it, as a real node's network management does."""
+"""Absent nodes follow the network: they fall silent with it and wake with it, as network management does."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ class SleepFollower:
         elif not self.asleep:
             self.asleep = True
             # Only those that were sending: a node without supply stays silent when the network wakes.
-            self._stopped = [follower for follower in self._followers if follower.active]
+            self._stopped = [follower for follower in self._followers if follower.running]
             for follower in self._stopped:
                 follower.stop()

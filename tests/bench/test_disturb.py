@@ -38,7 +38,10 @@ def test_a_declared_disturbance_is_exempt_and_reaches_the_bus(lamp: Bench, distu
     ids=lambda each: each.title,
 )
 def test_the_same_undeclared_is_red(lamp_blueprint: Blueprint, disturbance: object) -> None:
-    with pytest.raises(IntegrityError, match="If the test does this on purpose, declare it"), Bench(lamp_blueprint) as lamp:
+    with (
+        pytest.raises(IntegrityError, match="If the test does this on purpose, declare it"),
+        Bench(lamp_blueprint) as lamp,
+    ):
         lamp.wait(100 * ms)
         disturbance.begin(lamp.world)  # type: ignore[attr-defined]
         lamp.wait(1 * s)
@@ -52,9 +55,11 @@ def test_a_disturbance_does_not_excuse_another_fault(lamp_blueprint: Blueprint) 
 
 
 def test_a_disturbance_that_never_took_effect_is_red(lamp_blueprint: Blueprint) -> None:
-    with pytest.raises(IntegrityError, match="touched 0 of 3 frames"), Bench(lamp_blueprint) as lamp:
-        with lamp.disturb(WrongCrc("Pedals", count=3)):
-            pass
+    lamp = Bench(lamp_blueprint)
+    with pytest.raises(IntegrityError, match="touched 0 of 3 frames"), lamp.disturb(WrongCrc("Pedals", count=3)):
+        pass
+    with pytest.raises(IntegrityError, match="touched 0 of 3 frames"):
+        lamp.check()
 
 
 def test_it_ends_with_the_block(lamp: Bench) -> None:

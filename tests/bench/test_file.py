@@ -12,8 +12,6 @@ from harness.errors import BenchFileError
 MINIMAL = '[channels.can]\ndatabase = "a.dbc"\n'
 
 
-
-
 def test_everything_a_bench_file_can_say(tmp_path: Path) -> None:
     text = """
     name = "mine"
@@ -75,11 +73,17 @@ def _write(tmp_path: Path, text: str) -> Path:
     [
         ("", "the bench has no channel"),
         ("[channels.can]\n", "channels.can needs the key 'database'"),
-        ('[channels.can]\ndatabase = "a.dbc"\nbitrat = 1\n', "unknown key 'channels.can.bitrat'; did you mean one of 'bitrate'"),
-        ('[channels.can]\ndatabase = 3\n', "channels.can.database must be text or a list, not 3"),
-        ('[channels.can]\ndatabase = [1]\n', "must be a file name or a list of them"),
+        (
+            '[channels.can]\ndatabase = "a.dbc"\nbitrat = 1\n',
+            "unknown key 'channels.can.bitrat'; did you mean one of 'bitrate'",
+        ),
+        ("[channels.can]\ndatabase = 3\n", "channels.can.database must be text or a list, not 3"),
+        ("[channels.can]\ndatabase = [1]\n", "must be a file name or a list of them"),
         ('[channels.can]\ndatabase = "a.dbc"\nport = "pcan"\n', "port must be one of simulated, not 'pcan'"),
-        ('[channels.can]\ndatabase = "a.dbc"\nbitrate = "fast"\n', "must be a bit rate such as '500 kbit/s', not 'fast'"),
+        (
+            '[channels.can]\ndatabase = "a.dbc"\nbitrate = "fast"\n',
+            "must be a bit rate such as '500 kbit/s', not 'fast'",
+        ),
         ('[channels.can]\ndatabase = "a.dbc"\nbitrate = 5\n', "between 10 kbit/s and 20 Mbit/s"),
         ('[channels.can]\ndatabase = "a.dbc"\nbitrate = true\n', "must be a whole number or text, not True"),
         ('[channels.can]\ndatabase = "a.dbc"\nstrict = "no"\n', "strict must be true or false, not 'no'"),
