@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,7 +77,7 @@ def test_any_layout_encodes_as_the_reference(message: MessageDef, data: st.DataO
     wanted = bytearray(message.length)
     patched = bytes(message.length)
     for signal in message.signals:
-        width = 32 if signal.is_float and signal.length == 64 else signal.length
+        width: Any = signal.length
         numbers = st.floats(width=width) if signal.is_float else st.integers(*map(int, signal.raw_range))
         raws[signal.name] = data.draw(numbers)
         write_raw(signal, wanted, raws[signal.name])
@@ -250,6 +251,30 @@ def test_values_round_to_the_nearest_step(features: Database) -> None:
     assert codec.decode(codec.encode({**INTEL, "Nibble": 3.6, "Byte": -0.4, "Whole": -97.0}))["Nibble"] == 4
     assert codec.decode(codec.encode({**INTEL, "Whole": -97.0}))["Whole"] == -96
     assert codec.encode({**INTEL, "Nibble": 3.0}) == codec.encode({**INTEL, "Nibble": 3})
+
+
+def test_a_millionth_of_a_step_outside_the_range_is_forgiven(features: Database) -> None:
+    codec = features.message("Intel").codec
+    assert codec.encode({**INTEL, "Signed": -1034 - 4e-7}) == codec.encode({**INTEL, "Signed": -1034})
+    with pytest.raises(ValueRangeError, match="takes -1034"):
+        codec.encode({**INTEL, "Signed": -1034 - 6e-7})
+
+
+def test_a_long_scaled_value_that_rounds_beyond_its_bits_is_refused_and_spares_its_neighbour() -> None:
+    long, neighbour = SignalDef("Long", "M", 0, 60, scale=0.1), SignalDef("Neighbour", "M", 60, 4)
+    codec = MessageDef("M", 1, 8, (long, neighbour)).codec
+    with pytest.raises(ValueRangeError, match="60 bits"):
+        codec.encode({"Long": long.to_physical(2**60 - 1), "Neighbour": 0})
+    assert codec.encode({"Long": 0.3, "Neighbour": 15}).hex() == "03000000000000f0"
+
+
+def test_a_multiplexer_with_a_fractional_scale_selects_by_the_whole_part() -> None:
+    page = SignalDef("Page", "M", 0, 8, scale=0.5, is_multiplexer=True)
+    one = SignalDef("One", "M", 8, 8, multiplexer="Page", multiplexer_ids=(1,))
+    codec = MessageDef("M", 1, 2, (page, one)).codec
+    assert codec.decode(b"\x03\x07") == {"Page": 1.5, "One": 7}
+    assert codec.encode({"Page": 1.5, "One": 7}) == b"\x03\x07"
+    assert codec.signal_raw("One")(b"\x03\x07") == 7
 
 
 def test_force_sends_as_far_as_the_bits_go(features: Database) -> None:
