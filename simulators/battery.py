@@ -100,7 +100,7 @@ class DcLink:
         self.voltage = pack
 
     def step(self, seconds: float, pack: float, precharge_ohm: float | None, discharge: bool, load: float) -> None:
-        """Without closed main contactors: charge through ``precharge_ohm`` (``None``: open), discharge, feed ``load`` W.
+        """Without closed main contactors: charge through ``precharge_ohm`` (None: open), discharge, feed ``load`` W.
 
         Exact for constant resistances, so the step may be as long as the time constant.
         """

@@ -56,7 +56,7 @@ class Body:
     GRAVITY = 9.81
     WHEELBASE_M = 2.45
     CENTRE_OF_GRAVITY_M = 0.52
-    FRONT_LOAD = 0.55
+    FRONT_LOAD = 0.58
     GEAR_RATIO = 9.0
     WHEEL_RADIUS_M = 0.305
     BRAKE_N_PER_BAR = 120.0
@@ -81,7 +81,7 @@ class Body:
     def step(
         self, seconds: float, torque: float, pressure: float, grade: float, friction: float, park_lock: bool
     ) -> None:
-        """Move on. torque: at the motor shaft, Nm; pressure: bar; grade: rise per run; friction: of the road, 0 to 1.2."""
+        """Move on. torque: at the motor shaft, Nm; pressure: bar; grade: rise per run; friction: 0 to 1.2."""
         speed = self.speed
         front, hold, passive = self._forces(seconds, torque, pressure, grade, friction, park_lock)
         if speed == 0.0:
@@ -134,8 +134,8 @@ class Body:
 class Motor:
     """Asynchronous machine with its inverter: without a fed DC link it makes no torque and no voltage."""
 
-    MAX_TORQUE_NM = 260.0
-    MAX_POWER_W = 110_000.0
+    MAX_TORQUE_NM = 210.0
+    MAX_POWER_W = 90_000.0
     MIN_LINK_V = 150.0
     COPPER_LOSS_W_PER_NM2 = 0.09
     IRON_LOSS_W_PER_RAD_S = 1.1

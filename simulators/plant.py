@@ -6,6 +6,7 @@ which they are driven.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import pi
 
@@ -53,19 +54,20 @@ class VehiclePlant(Plant):
         self._steps = 0
         self._wipe = 0.0
         self._slips: dict[str, float] = {}
-        self._setters = {
+        self._setters: dict[str, Callable[[float], None]] = {
             "vehicle_speed": self._set_speed,
             "state_of_charge": self._set_charge,
             "cell_voltage_held": self._set_cells_held,
             "wheel_slip_held": self._set_slips_held,
             "motor_torque_command": self._set_torque,
-            **{name: partial(self._set_held, name) for name in _HELD},
-            **{f"cell_voltage_{number}": partial(self._set_cell, number) for number in range(1, 97)},
-            **{f"wheel_slip_{wheel}": partial(self._set_slip, wheel) for wheel in WHEELS},
-            **{f"contactor_{name}_command": partial(self._drive_contactor, name) for name in CONTACTORS},
-            **{f"contactor_{name}_fault": partial(self._drive_contactor, name) for name in CONTACTORS},
-            **{name: partial(self._feed_lamp, lamp) for lamp in LAMPS for name in (lamp, f"{lamp}_failed")},
         }
+        self._setters |= {name: partial(self._set_held, name) for name in _HELD}
+        self._setters |= {f"wheel_slip_{wheel}": partial(self._set_slip, wheel) for wheel in WHEELS}
+        for name in CONTACTORS:
+            self._setters[f"contactor_{name}_command"] = partial(self._drive_contactor, name)
+            self._setters[f"contactor_{name}_fault"] = partial(self._drive_contactor, name)
+        for lamp in LAMPS:
+            self._setters[lamp] = self._setters[f"{lamp}_failed"] = partial(self._feed_lamp, lamp)
         self._publish()
 
     def start(self, loop: Loop) -> None:
@@ -82,6 +84,8 @@ class VehiclePlant(Plant):
         setter = self._setters.get(name)
         if setter is not None:
             setter(self.values[name])
+        elif name in _CELLS:
+            self._set_cell(_CELLS[name], self.values[name])
 
     # -- what happens at once when a role is set -------------------------------------------------------------------
 

@@ -1,0 +1,32 @@
+"""What every ECU on the powertrain network has in common."""
+
+from __future__ import annotations
+
+from harness.ecu import Ecu, RxMessage, on_message
+
+KEY_ON = 2
+AWAKE = 1
+CRASH = 1
+
+
+class PowertrainEcu(Ecu):
+    """Sleeps and wakes with the network (VEH-064), as the gateway's network management says."""
+
+    @on_message("NetworkStatus")
+    def follow_network(self, message: RxMessage) -> None:
+        """Stop sending on PrepareSleep, start again on Awake."""
+        if message.values["NetworkState"] == AWAKE:
+            self.network.wake()
+        else:
+            self.network.sleep()
+
+
+def clamp(value: float, low: float, high: float) -> float:
+    """``value``, but at least ``low`` and at most ``high``."""
+    return low if value < low else high if value > high else value
+
+
+def fresh(message: RxMessage, timeout: int) -> bool:
+    """Whether the last valid frame of a message is at most ``timeout`` ns old."""
+    age = message.age
+    return age is not None and age <= timeout
