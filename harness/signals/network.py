@@ -163,7 +163,7 @@ class Network:
 
     def short_name(self, definition: SignalDef) -> str:
         """The shortest name that :meth:`find` understands: the signal's own, else ``Message.Signal``."""
-        return definition.name if len(self._with_signal(definition.name)) == 1 else definition.full_name
+        return definition.full_name if len(self._with_signal(definition.name)) > 1 else definition.name
 
     def _with_signal(self, name: str) -> list[tuple[MessageDef, SignalDef]]:
         return [(message, signal) for message in self.messages for signal in message.signals if signal.name == name]

@@ -124,7 +124,8 @@ class Within(Predicate):
         number = self._number(samples)
         if number is None:
             return None
-        return (self._low - self._slack <= number <= self._high + self._slack) is not self._outside
+        # Differences of whole numbers are exact, also where a limit with slack would be rounded.
+        return (min(number - self._low, self._high - number) >= -self._slack) is not self._outside
 
     def margin(self, samples: Samples) -> float | None:
         number = self._number(samples)
@@ -330,7 +331,7 @@ def compare(signal: LiveSignal, operator: Operator, other: object) -> Predicate:
     half = _half_step(definition, number)
     if operator in ("==", "!="):
         low, high = sorted(map(definition.to_physical, definition.raw_range))
-        if not low - half <= number <= high + half:
+        if max(low - number, number - high) > half:
             raise ValueRangeError(
                 f"signal {signal.short_name} can never be {_number_text(number, signal.unit)}: "
                 f"its bits hold {_number_text(low, '')} to {_number_text(high, signal.unit)}"
