@@ -254,7 +254,9 @@ def _signal(message: str, signal: Signal) -> SignalDef:
         send_type=str(attributes.get("GenSigSendType", "")),
         receivers=tuple(node for node in signal.receivers if node != _NOBODY),
     )
-    return _started(definition, signal.raw_initial)
+    # A default of 0 is what every file has; it says nothing.
+    default = _number(attributes, "GenSigStartValue") or None
+    return _started(definition, default if signal.raw_initial is None else signal.raw_initial)
 
 
 def _started(signal: SignalDef, given: int | float | None) -> SignalDef:

@@ -81,6 +81,13 @@ def test_start_values(features: Database, signal: str, raw: int, why: str) -> No
     assert features.signal(signal).start_raw == raw, why
 
 
+def test_a_default_start_value_counts_unless_it_is_0(tmp_path: Path) -> None:
+    for default, start in ((7, 7), (0, 5)):
+        attribute = f'BA_DEF_ SG_ "GenSigStartValue" INT 0 9;\nBA_DEF_DEF_ "GenSigStartValue" {default};\n'
+        text = f'BO_ 1 M: 1 E\n SG_ A : 0|8@1+ (1,0) [5|9] "" E\n{attribute}'
+        assert load_database(written(tmp_path, text)).signal("A").start_raw == start
+
+
 def test_every_start_value_can_be_sent() -> None:
     for path in sorted((Path(__file__).parents[2] / "dbc").glob("*.dbc")):
         for message in load_database(path).messages:
