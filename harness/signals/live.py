@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import DecodeError
 from harness.frames import Received, id_text
-from harness.signals import predicate as predicates
+from harness.signals import comparison
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.predicate import Predicate, PredicateTruthError
 from harness.units import Duration, Quantity, time_text
@@ -247,10 +247,10 @@ class LiveSignal:
     def __ge__(self, other: object) -> Predicate:
         return self._compare(">=", other)
 
-    def _compare(self, operator: predicates.Operator, other: object) -> Predicate:
+    def _compare(self, operator: comparison.Operator, other: object) -> Predicate:
         if isinstance(other, LiveSignal):
-            return predicates.compare_signals(self, operator, other)
-        return predicates.compare(self, operator, other)
+            return comparison.compare_signals(self, operator, other)
+        return comparison.compare(self, operator, other)
 
     __hash__ = object.__hash__
 
@@ -265,14 +265,14 @@ class LiveSignal:
 
         Raises :class:`~harness.errors.UnitError`, :class:`~harness.errors.ValueRangeError`.
         """
-        return predicates.near(self, value, tolerance)
+        return comparison.near(self, value, tolerance)
 
     def between(self, low: float | Quantity, high: float | Quantity) -> Predicate:
         """Holds while the value lies between the two limits, both included.
 
         Raises :class:`~harness.errors.UnitError`, :class:`~harness.errors.ValueRangeError`.
         """
-        return predicates.between(self, low, high)
+        return comparison.between(self, low, high)
 
     def changes(self, to: str | float | Quantity | None = None, frm: str | float | Quantity | None = None) -> Predicate:
         """Holds in the instant in which the value changes, ``to`` and ``frm`` a given value or (None) any.
@@ -280,11 +280,11 @@ class LiveSignal:
         The first value ever seen is no change. Raises :class:`~harness.errors.UnitError`,
         :class:`~harness.errors.ValueRangeError`.
         """
-        return predicates.Changes(self, to, frm)
+        return comparison.Changes(self, to, frm)
 
     def received(self) -> Predicate:
         """Holds in the instant in which a frame with this signal ends."""
-        return predicates.ReceivedNow(self)
+        return comparison.ReceivedNow(self)
 
     def __repr__(self) -> str:
         sample = self.sample

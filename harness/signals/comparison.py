@@ -1,0 +1,316 @@
+"""What can be stated about signals: comparisons with numbers, labels and each other, changes, receptions.
+
+Comparisons are quantisation-aware: a number is rounded to the steps of the signal as sending it would, so
+``speed == 12.34`` holds for the step nearest to 12.34 (for both when it lies in the middle), and of ``<``, ``==`` and
+``>`` always exactly one holds. A raw value with a label outside the declared range ("signal not available") and NaN
+are no data to a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Real
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import ValueRangeError
+from harness.signals.predicate import NOTHING, Predicate, Samples, once
+from harness.units import Quantity, in_unit, unit_named
+
+if TYPE_CHECKING:
+    from harness.signals.definitions import SignalDef
+    from harness.signals.live import LiveSignal
+
+Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+
+_SLACK = 1e-6
+"""Fraction of a step that floating point may be off."""
+
+
+class Within(Predicate):
+    """A number lies between two limits, with some slack; or, ``outside``, it does not."""
+
+    __slots__ = ("_high", "_low", "_number", "_outside", "_slack", "_text")
+
+    def __init__(
+        self,
+        signals: tuple[LiveSignal, ...],
+        number: Callable[[Samples], float | None],
+        limits: tuple[float, float],
+        *,
+        slack: float,
+        text: str,
+        outside: bool = False,
+    ) -> None:
+        super().__init__(signals)
+        self._number = number
+        self._low, self._high = limits
+        self._slack = slack
+        self._text = text
+        self._outside = outside
+
+    def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
+        number = self._number(samples)
+        if number is None:
+            return None
+        # Differences of whole numbers are exact, also where a limit with slack would be rounded.
+        return (min(number - self._low, self._high - number) >= -self._slack) is not self._outside
+
+    def margin(self, samples: Samples) -> float | None:
+        number = self._number(samples)
+        if number is None:
+            return None
+        distance = min(number - self._low, self._high - number)
+        if self._outside:
+            distance = -distance
+        # The slack is no distance: on the right side of it, the sign is right, and the number 0.
+        return max(distance, 0) if self.holds(samples) else min(distance, 0)
+
+    def describe(self) -> str:
+        return self._text
+
+
+class Shows(Predicate):
+    """A signal shows a label, or the same label as another signal; or not."""
+
+    __slots__ = ("_other", "_same", "_signal", "_text", "_wanted")
+
+    def __init__(self, signal: LiveSignal, wanted: str | LiveSignal, *, same: bool) -> None:
+        others = () if isinstance(wanted, str) else (wanted,)
+        super().__init__(once(signal, *others))
+        self._signal = signal.path
+        self._wanted = wanted if isinstance(wanted, str) else None
+        self._other = None if isinstance(wanted, str) else wanted.path
+        self._same = same
+        first, second = (signal.short_name, wanted) if isinstance(wanted, str) else _names((signal, wanted))
+        self._text = f"{first} {'==' if same else '!='} {second}"
+
+    def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
+        sample = samples.get(self._signal)
+        if sample is None:
+            return None
+        if self._other is None:
+            return (sample.text == self._wanted) is self._same
+        other = samples.get(self._other)
+        if other is None:
+            return None
+        if sample.text is None and other.text is None:
+            return (sample.value == other.value) is self._same
+        return (sample.text == other.text) is self._same
+
+    def describe(self) -> str:
+        return self._text
+
+
+# -- statements about a change -----------------------------------------------------------------------------------------
+
+
+class Changes(Predicate):
+    """A signal changes, to a value and from a value, or (None) to and from any."""
+
+    __slots__ = ("_path", "_text", "_to", "_was")
+
+    def __init__(
+        self, signal: LiveSignal, to: str | float | Quantity | None, frm: str | float | Quantity | None
+    ) -> None:
+        super().__init__((signal,), is_edge=True)
+        self._path = signal.path
+        self._to = compare(signal, "==", to) if to is not None else None
+        self._was = compare(signal, "==", frm) if frm is not None else None
+        came = f" from {_shown(signal, frm)}" if frm is not None else ""
+        went = f" to {_shown(signal, to)}" if to is not None else ""
+        self._text = f"{signal.short_name} changes{came}{went}"
+
+    def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
+        now, was = samples.get(self._path), before.get(self._path)
+        if now is None or was is None:
+            return None
+        if now.raw == was.raw or (now.raw != now.raw and was.raw != was.raw):
+            return False
+        if self._to is not None and not (self._to.holds(samples) is True and self._to.holds(before) is not True):
+            return False
+        return self._was is None or (self._was.holds(before) is True and self._was.holds(samples) is not True)
+
+    def describe(self) -> str:
+        return self._text
+
+
+class ReceivedNow(Predicate):
+    """A frame with the signal ends in this instant."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, signal: LiveSignal) -> None:
+        super().__init__((signal,), is_edge=True)
+        self._path = signal.path
+
+    def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
+        now, was = samples.get(self._path), before.get(self._path)
+        return now is not None and (was is None or now.time != was.time)
+
+    def describe(self) -> str:
+        return f"{self.signals[0].short_name} is received"
+
+
+# -- making them -------------------------------------------------------------------------------------------------------
+
+
+def compare(signal: LiveSignal, operator: Operator, other: object) -> Predicate:
+    """``signal operator other``; other: a number in the signal's unit, a quantity, or a label.
+
+    Raises :class:`~harness.errors.UnitError` for a quantity of another kind, and
+    :class:`~harness.errors.ValueRangeError` for a label that the value table does not have, for a label that is to be
+    ordered, for what is no value at all, and for ``==`` with a number that the signal's bits cannot hold.
+    """
+    definition = signal.definition
+    if isinstance(other, str):
+        definition.raw_of_label(other)
+        if operator not in ("==", "!="):
+            raise ValueRangeError(f"labels have no order: compare {signal.short_name} with == or != {other!r}")
+        return Shows(signal, other, same=operator == "==")
+    number = _in_unit_of(signal, other)
+    half = _half_step(definition, number)
+    if operator in ("==", "!="):
+        low, high = sorted(map(definition.to_physical, definition.raw_range))
+        if max(low - number, number - high) > half:
+            raise ValueRangeError(
+                f"signal {signal.short_name} can never be {_number_text(number, signal.unit)}: "
+                f"its bits hold {_number_text(low, '')} to {_number_text(high, signal.unit)}"
+            )
+    text = f"{signal.short_name} {operator} {_number_text(number, signal.unit)}"
+    return _ordered((signal,), _reader(signal), operator, number, half, text)
+
+
+def compare_signals(left: LiveSignal, operator: Operator, right: LiveSignal) -> Predicate:
+    """``left operator right``, in the unit of the left one; two enumerations are equal when they show the same label.
+
+    Raises :class:`~harness.errors.UnitError` for units of different kinds.
+    """
+    if left.definition.choices and right.definition.choices and operator in ("==", "!="):
+        return Shows(left, right, same=operator == "==")
+    convert = _conversion(right, left)
+    read_left, read_right = _reader(left), _reader(right)
+
+    def difference(samples: Samples) -> float | None:
+        first, second = read_left(samples), read_right(samples)
+        return None if first is None or second is None else first - convert(second)
+
+    # On one grid equal means the same step; on two, each may be half a step away from the true value.
+    halves = [_half_step(left.definition, 0), abs(convert(_half_step(right.definition, 0)) - convert(0))]
+    half = halves[0] if halves[0] == halves[1] else sum(halves)
+    signals = once(left, right)
+    names = _names((left, right))
+    return _ordered(signals, difference, operator, 0, half, f"{names[0]} {operator} {names[1]}")
+
+
+def near(signal: LiveSignal, value: float | Quantity, tolerance: float | Quantity) -> Predicate:
+    """See :meth:`harness.signals.live.LiveSignal.near`."""
+    middle = _in_unit_of(signal, value)
+    span = _span(signal, tolerance)
+    if span < 0:
+        raise ValueRangeError(f"a tolerance is 0 or more, not {tolerance}")
+    half = _half_step(signal.definition, middle)
+    reach = max(span, half)
+    unit = f" {signal.unit}" if signal.unit else ""
+    return Within(
+        (signal,),
+        _reader(signal),
+        (middle - reach, middle + reach),
+        slack=half * 2 * _SLACK,
+        text=f"{signal.short_name} == {_number_text(middle, '')} ± {_number_text(span, '')}{unit}",
+    )
+
+
+def between(signal: LiveSignal, low: float | Quantity, high: float | Quantity) -> Predicate:
+    """See :meth:`harness.signals.live.LiveSignal.between`."""
+    bottom, top = _in_unit_of(signal, low), _in_unit_of(signal, high)
+    if bottom > top:
+        raise ValueRangeError(f"between takes the lower limit first, not {low} and {high}")
+    return Within(
+        (signal,),
+        _reader(signal),
+        (bottom, top),
+        slack=_half_step(signal.definition, max(abs(bottom), abs(top))),
+        text=f"{signal.short_name} between {_number_text(bottom, '')} and {_number_text(top, signal.unit)}",
+    )
+
+
+def _ordered(
+    signals: tuple[LiveSignal, ...],
+    number: Callable[[Samples], float | None],
+    operator: Operator,
+    limit: float,
+    half: float,
+    text: str,
+) -> Predicate:
+    low = -math.inf if operator in ("<=", ">") else limit
+    high = math.inf if operator in (">=", "<") else limit
+    return Within(signals, number, (low, high), slack=half, text=text, outside=operator in ("!=", "<", ">"))
+
+
+def _reader(signal: LiveSignal) -> Callable[[Samples], float | None]:
+    """The signal as a number; None for no sample, NaN, and a label that stands outside the declared range."""
+    path, definition = signal.path, signal.definition
+    slack = abs(definition.scale) * _SLACK
+    low = -math.inf if definition.minimum is None else definition.minimum - slack
+    high = math.inf if definition.maximum is None else definition.maximum + slack
+
+    def number(samples: Samples) -> float | None:
+        sample = samples.get(path)
+        if sample is None or sample.value != sample.value:
+            return None
+        return None if sample.text is not None and not low <= sample.value <= high else sample.value
+
+    return number
+
+
+def _half_step(definition: SignalDef, near: float) -> float:
+    """Half the distance between two values that the signal can carry, a little more for floating point."""
+    if definition.is_float:
+        digits, smallest = {16: (11, 2.0**-25), 32: (24, 2.0**-150), 64: (53, 0.0)}[definition.length]
+        size = max(abs(near), abs(near - definition.offset))
+        return max(size * 2.0**-digits, smallest * abs(definition.scale)) * (1 + _SLACK)
+    return abs(definition.scale) * (0.5 + _SLACK)
+
+
+def _in_unit_of(signal: LiveSignal, value: object) -> float:
+    if not isinstance(value, (Real, Quantity)):
+        labels = " or a label" if signal.definition.choices else ""
+        raise ValueRangeError(
+            f"signal {signal.short_name} compares with a number, a quantity such as 40 * percent, another signal"
+            f"{labels}, not with {value!r} ({type(value).__name__})"
+        )
+    number = in_unit(value, signal.unit, f"signal {signal.short_name}")  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        raise ValueRangeError(f"signal {signal.short_name} compares with finite numbers, not with {number}")
+    return number
+
+
+def _span(signal: LiveSignal, span: float | Quantity) -> float:
+    """A difference in the signal's unit: 2 K are 2 °C, not -271."""
+    if isinstance(span, Quantity):
+        return _in_unit_of(signal, span) - _in_unit_of(signal, Quantity(0.0, span.unit))
+    return _in_unit_of(signal, span)
+
+
+def _conversion(source: LiveSignal, target: LiveSignal) -> Callable[[float], float]:
+    """A function that takes values of one signal into the unit of another."""
+    if source.unit == target.unit:
+        return lambda value: value
+    unit = unit_named(source.unit)
+    in_unit(Quantity(0.0, unit), target.unit, f"signal {target.short_name}")
+    return lambda value: Quantity(value, unit).to(target.unit)
+
+
+def _names(signals: tuple[LiveSignal, ...]) -> list[str]:
+    short = [signal.short_name for signal in signals]
+    return short if len(set(short)) == len(short) else [signal.path for signal in signals]
+
+
+def _shown(signal: LiveSignal, value: object) -> str:
+    return value if isinstance(value, str) else _number_text(_in_unit_of(signal, value), signal.unit)
+
+
+def _number_text(number: float, unit: str) -> str:
+    shown = str(number) if isinstance(number, int) else f"{number:.10g}"
+    return f"{shown} {unit}" if unit else shown
