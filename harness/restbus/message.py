@@ -324,7 +324,8 @@ class TxMessage:
     def _send(self) -> None:
         """Send a frame, now or as soon as the minimum delay and the mailbox allow."""
         if self._min_delay and self._loop.now < self._last + self._min_delay:
-            if not self._deferred:
+            at_once = self._loop.now == self._last and self._version == self._sent_version
+            if not (self._deferred or at_once):  # two reasons in one instant are one frame
                 self._ticket += 1
                 self._deferred = self._ticket
                 self._loop.post(self._last + self._min_delay, MODEL, self._send_deferred, self._ticket)
@@ -351,6 +352,7 @@ class TxMessage:
             if data != frame.data:
                 frame = frame._replace(data=data)
         self._last = self._loop.now
+        self._deferred = 0
         self._sent_version = self._version
         self._piled = self._in_port
         if self._piled:
