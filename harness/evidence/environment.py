@@ -25,7 +25,7 @@ _CATEGORIES = (
 
 def describe_software() -> dict[str, str]:
     """The versions of everything that took part, by name."""
-    found = {"Python": platform.python_version(), "system": platform.platform(terse=True)}
+    found = {"Python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -38,7 +38,7 @@ def describe_world(record: WorldRecord) -> dict[str, str]:
     """A world's bench, seed and databases (by the first 16 digits of their SHA-256)."""
     found = {"bench": f"{record.name} ({record.path.name})", "seed": str(record.seed), "world": "virtual time"}
     for databases in record.databases.values():
-        found |= {f"database {each.path.name}": f"sha256 {each.sha256[:16]}" for each in databases}
+        found |= {each.path.name: f"sha256 {each.sha256[:16]}" for each in databases}
     return found
 
 

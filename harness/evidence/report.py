@@ -60,13 +60,13 @@ def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> P
 
 
 def _config(title: str, single_file: bool) -> dict[str, object]:
-    options = {
-        "singleFile": single_file,
-        "reportName": title,
-        "groupBy": ["epic", "feature", "story"],
+    options = {"singleFile": single_file, "reportName": title, "groupBy": ["epic", "feature", "story"]}
+    return {
+        "name": title,
+        "plugins": {"awesome": {"options": options}},
+        "categories": categories(),
         "hideLabels": _HIDDEN_LABELS,
     }
-    return {"name": title, "plugins": {"awesome": {"options": options}}, "categories": categories()}
 
 
 def npx_command() -> list[str]:

@@ -21,7 +21,7 @@ from harness.evidence.allure_results import (
 )
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict
-from harness.pytest_support.labels import description, labels
+from harness.pytest_support.labels import description, labels, title_of
 from harness.pytest_support.steps import Steps
 from harness.pytest_support.worlds import Worlds
 from harness.requirements import Requirement
@@ -54,6 +54,7 @@ class AllureSink:
         """Write what a reviewer reads first, for a test that came no further than its set-up."""
         result = self.steps.result
         if result is not None:
+            result.name = title_of(item) or result.name
             result.description = description(_doc(item), requirements, command, {})
 
     def finish(
@@ -72,6 +73,7 @@ class AllureSink:
         for record in records:
             add_label(result, "bench", record.name)
             add_label(result, "world", "virtual time")
+        result.name = title_of(item) or result.name
         hashes = records[0].hashes if len(records) == 1 else {}
         result.description = description(_doc(item), requirements, command, hashes)
         render_steps(result, records, self.steps.marks)

@@ -35,14 +35,24 @@ def labels(item: pytest.Item, requirements: Sequence[Requirement], title: str) -
             yield "severity", SEVERITY[asil]
 
 
+def title_of(item: pytest.Item) -> str | None:
+    """A test's name in words, its parameters as they are; ``None`` where ``@allure.title`` gives one.
+
+    ``test_lamp_on[3.0-N]`` becomes ``Lamp on [3.0-N]``.
+    """
+    if getattr(getattr(item, "obj", None), "__allure_display_name__", None) is not None:
+        return None
+    name, bracket, parameters = item.name.partition("[")
+    return f"{_in_words(name)}{f' [{parameters}' if bracket else ''}"
+
+
 def feature_of(item: pytest.Item) -> str:
     """The first line of the test module's docstring, else the module's name in words."""
     module = getattr(item, "module", None)
     text = (getattr(module, "__doc__", None) or "").strip().splitlines()
     if text:
         return text[0].rstrip(". ")
-    words = item.path.stem.removeprefix("test_").replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return _in_words(item.path.stem)
 
 
 def description(doc: str | None, requirements: Sequence[Requirement], command: str, hashes: dict[str, str]) -> str:
@@ -59,6 +69,11 @@ def description(doc: str | None, requirements: Sequence[Requirement], command: s
 def known_requirements(ids: Sequence[str], requirements: Requirements) -> list[Requirement]:
     """The requirements behind ids that the collection has checked."""
     return [requirements[identifier] for identifier in ids if identifier in requirements]
+
+
+def _in_words(name: str) -> str:
+    words = name.removeprefix("test_").replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
 
 
 def _dedented(doc: str) -> str:

@@ -19,6 +19,7 @@ from harness.evidence.recording import write_recording
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.labels import known_requirements
 from harness.pytest_support.requirements import requirement_ids, requirements_of
+from harness.pytest_support.tracebacks import hide_harness
 from harness.pytest_support.worlds import Worlds
 from harness.requirements import Requirement
 
@@ -165,8 +166,12 @@ class Run:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Put the verdict into pytest's report, where every summary and every worker's controller finds it."""
+        mine = item.nodeid in self.claims
+        if mine and call.excinfo is not None and not self.config.getoption("--full-trace"):
+            hide_harness(call.excinfo.value)
+            call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
         report = yield
-        if item.nodeid not in self.claims:
+        if not mine:
             return report
         error = call.excinfo.value if call.excinfo is not None else None
         if hasattr(report, "wasxfail") and isinstance(error, HarnessError) and not isinstance(error, AssertionError):

@@ -58,7 +58,7 @@ class Share:
         )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Worlds:
     """Opens worlds, and keeps account of them. ``seed``: of every world that does not ask for its own."""
 
@@ -105,6 +105,9 @@ class Worlds:
                     raise red
             elif red is not None and isinstance(red, HarnessError):
                 self.between.append(red)
+
+    def __repr__(self) -> str:
+        return f"Worlds({self.bench_file.name!r})"  # Hypothesis prints it with every failing example
 
     def _blueprint(self, path: Path) -> Blueprint:
         path = path.resolve()
