@@ -18,6 +18,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, SimulationError, WaitInCallbackError
@@ -207,7 +208,9 @@ class Loop:
             self.failure = error
             raise
         except Exception as error:
-            self.failure = SimulationError(f"{name_of(callback)} raised {type(error).__name__}: {error} at {self}")
+            self.failure = SimulationError(
+                f"{_place(error) or name_of(callback)} raised {type(error).__name__}: {error} at {self}"
+            )
             raise self.failure from error
         finally:
             self._current = None
@@ -221,7 +224,7 @@ class Loop:
         if self._stop is not None and self._stop():
             return self.now
         heap = self._heap
-        return min(heap[0][0], self._limit) if heap else self._limit
+        return heap[0][0] if heap and heap[0][0] < self._limit else self._limit
 
     def __str__(self) -> str:
         return f"t = {time_text(self.now)}"
@@ -229,6 +232,17 @@ class Loop:
 
 def _nothing(_: object) -> None:
     return None
+
+
+def _place(error: BaseException) -> str:
+    """Where an exception came from: the innermost line of Python that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    code = trace.tb_frame.f_code
+    return f"{code.co_qualname} ({Path(code.co_filename).name}:{trace.tb_lineno})"
 
 
 def name_of(callback: Callable[..., object]) -> str:
