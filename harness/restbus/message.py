@@ -73,18 +73,21 @@ class TxMessage:
 
     tamper: changes or suppresses finished frames; for disturbances. A suppressed frame uses up its counter.
     counter: the counter of the next frame; may be set.
+    on_request: True lets the schedule rest from the next start on: frames come by :meth:`forward` and
+    :meth:`send_now` only. A gateway sets it for what it routes.
     """
 
     __slots__ = (
         "_attached", "_cycle_ticket", "_deferred", "_due", "_enabled", "_fast_due", "_fast_step", "_fast_ticket",
         "_flight", "_frames", "_in_port", "_is_active", "_kinds", "_last", "_left", "_loop", "_min_delay", "_owner", "_payload",
         "_piled", "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step", "_ticket", "_version",
-        "_waiting", "counter", "modulo", "plan", "tamper",
+        "_waiting", "counter", "modulo", "on_request", "plan", "tamper",
     )  # fmt: skip
 
     def __init__(self, loop: Loop, port: Port, plan: MessagePlan, owner: Owner) -> None:
         self.plan = plan
         self.tamper: Tamper | None = None
+        self.on_request = False
         self.modulo = plan.protector.counter_modulo if plan.protector else 1
         self._protect = plan.protector.protect if plan.protector else None
         self._loop, self._port, self._owner = loop, port, owner
@@ -257,6 +260,8 @@ class TxMessage:
     def _begin(self, delay: int) -> None:
         self._halt()
         first = self._loop.now + delay
+        if self.on_request:
+            return
         if self._step:
             self._ticket += 1
             self._cycle_ticket, self._due = self._ticket, first
