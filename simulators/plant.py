@@ -180,8 +180,10 @@ class VehiclePlant(Plant):
         pressure, friction = values["brake_pressure"], values["road_friction"]
         if values["vehicle_speed_held"]:
             speed = body.speed + values["held_acceleration"] * seconds
+            if speed * body.speed < 0.0 or (speed < 0.0 and body.speed == 0.0):
+                speed = 0.0
             body.wheels(seconds, torque, pressure, friction)
-            body.advance(seconds, speed if speed * body.speed > 0.0 or body.speed == 0.0 else 0.0)
+            body.advance(seconds, speed)
         else:
             # The pawl slides over the teeth of a gear that turns.
             pawl = values["park_lock"] != 0.0 and abs(body.speed) < 0.5

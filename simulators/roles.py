@@ -27,8 +27,8 @@ MOTION = (
     Role("vehicle_speed", "km/h", 0.0, "speed over ground, negative backward; setting it moves the vehicle on at that "
          "speed", -60.0, 260.0),
     _flag("vehicle_speed_held", "1: the vehicle stands on rollers that hold its speed, whatever motor and brakes do"),
-    Role("held_acceleration", "m/s2", 0.0, "how fast the rollers change the speed, down to standstill at most; while "
-         "vehicle_speed_held is 1", -15.0, 15.0),
+    Role("held_acceleration", "m/s2", 0.0, "how fast the rollers change the speed while vehicle_speed_held is 1; negative down to "
+         "standstill at most", -15.0, 15.0),
     Role("acceleration", "m/s2", 0.0, "longitudinal, negative when a vehicle that goes forward brakes (sensed)"),
     Role("distance", "m", 0.0, "way travelled since the world began, either direction (sensed)"),
     Role("gradient", "%", 0.0, "rise of the road, 100 % is 45 degrees (set by the test)", -40.0, 40.0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.ecu import RxMessage, StateMachine, every, on_message, on_protection_error, on_signal
-from harness.units import ms, s
+from harness.units import Duration, ms, s
 from simulators.powertrain import CRASH, KEY_ON, clamp, fresh
 from simulators.vcu_torque import TorquePath
 
@@ -58,7 +58,7 @@ class Vcu(TorquePath):
     def start(self) -> None:
         super().start()
         self.machine = StateMachine(self, "Off", states=tuple(STATES))
-        self.gear = P
+        self.engage(P)
         self.reason = NO_REASON
         self.fault = NO_FAULT
         self.key_on = False
@@ -73,6 +73,7 @@ class Vcu(TorquePath):
         for name in ("operating_s", "driving_s", "key_cycles", "fault_total"):
             self.nvm.setdefault(name, 0)
         self.nvm.setdefault("faults", {})
+        self.supervise_pedals()
         self.update_torque()
         self.report()
 
@@ -116,7 +117,7 @@ class Vcu(TorquePath):
     def switch_off(self) -> None:
         """Everything off; the next key-on starts afresh (VEH-009)."""
         self.run_down_since = None
-        self.gear = P
+        self.engage(P)
         self.reason = NO_REASON
         self.fault = NO_FAULT
         self.machine.to("Off")
@@ -165,10 +166,11 @@ class Vcu(TorquePath):
     def follow_pedals(self, message: RxMessage) -> None:
         """VEH-006, VEH-007: new pedal values."""
         self.pedals_heard = max(self.now, self.pedals_heard)
-        self.accelerator = self.get("AcceleratorPedal", 0.0)
-        self.brake = self.get("BrakePedal", 0.0)
-        self.watch_both_pedals()
-        self.update_torque()
+        pedals = self.get("AcceleratorPedal", 0.0), self.get("BrakePedal", 0.0)
+        if pedals != (self.accelerator, self.brake):
+            self.accelerator, self.brake = pedals
+            self.watch_both_pedals()
+            self.update_torque()
 
     def both_pressed(self) -> bool:
         """VEH-007: brake and accelerator at the same time."""
@@ -202,9 +204,12 @@ class Vcu(TorquePath):
             self.limp(PEDAL_CORRUPT)
 
     def supervise_pedals(self) -> None:
-        """VEH-008: missing for five cycles."""
-        if self.now - self.pedals_heard >= self.PEDAL_TIMEOUT:
+        """VEH-008: missing for five cycles. Looks again at the instant at which that may be so next."""
+        silence = self.now - self.pedals_heard
+        if silence >= self.PEDAL_TIMEOUT:
             self.limp(PEDAL_MISSING)
+            silence = 0
+        self.after(Duration(self.PEDAL_TIMEOUT - silence), self.supervise_pedals)
 
     def limp(self, code: int) -> None:
         """VEH-008, VEH-009: Limp until key-off; the pedals of the past count no more."""
@@ -248,6 +253,7 @@ class Vcu(TorquePath):
     def engage(self, gear: int) -> None:
         """Change the gear, and between Ready and Drive with it."""
         self.gear = gear
+        self.plant["park_lock"] = int(gear == P)
         if self.machine.state in ("Ready", "Drive"):
             self.machine.to("Drive" if gear in (D, R) else "Ready")
 
@@ -270,16 +276,15 @@ class Vcu(TorquePath):
     # -- every tick ------------------------------------------------------------------------------------------------
 
     @on_signal("DischargeCurrentLimit")
-    @on_signal("MotorTorqueLimit")
+    @on_signal("ChargeCurrentLimit")
     def follow_limit(self, value: float, previous: float | None) -> None:
-        """VEH-006, VEH-010: a new limit works at once."""
+        """VEH-010: a new limit of the battery works at once; that of the inverter with the next tick."""
         self.update_torque()
 
     @every(10 * ms)
     def tick(self) -> None:
         """Supervise, govern, report."""
         if self.machine.state != "Off":
-            self.supervise_pedals()
             self.supervise_partners()
             self.end_run_down()
         self.govern()
@@ -314,11 +319,12 @@ class Vcu(TorquePath):
         """State, gear, requests."""
         state = self.machine.state
         high_voltage = state in ("Precharge", "Ready", "Drive", "Limp")
-        self.plant["park_lock"] = int(self.gear == P)
         power = self.compressor_limit_kw()
-        self.set(
+        self.show(
             InverterEnable=int(high_voltage and state != "Precharge"),
             ContactorRequest=int(high_voltage),
+        )
+        self.show(
             DriveState=STATES[state],
             Gear=self.gear,
             GearRefusedReason=self.reason,
