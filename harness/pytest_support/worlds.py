@@ -19,9 +19,14 @@ from harness.plant import Plant
 
 @dataclass(eq=False, slots=True)
 class OpenWorld:
-    """An open world; ``accounted`` is how many of its failures have turned a test red already."""
+    """An open world.
+
+    opened_in: number of the test that was running when it was opened. accounted: how many of its failures have turned
+    a test red already.
+    """
 
     bench: Bench
+    opened_in: int = 0
     accounted: int = 0
 
     def take_failures(self) -> list[HarnessError]:
@@ -68,6 +73,7 @@ class Worlds:
     """What the running test (for a property: the running example) has used so far."""
     between: list[HarnessError] = field(default_factory=list)
     """What went wrong in a world that outlived its test, while no test was running."""
+    _test: int = 0
     _alive: list[OpenWorld] = field(default_factory=list)
     _blueprints: dict[Path, Blueprint] = field(default_factory=dict)
 
@@ -87,9 +93,8 @@ class Worlds:
         wrong in the world unseen, also if the block caught it.
         """
         blueprint = self._blueprint(self.bench_file if path is None else Path(path))
-        world = OpenWorld(Bench(blueprint, seed=self.seed if seed is None else seed, models=models, plant=plant))
-        share = Share(world)
-        self.shares.append(share)
+        world = OpenWorld(Bench(blueprint, seed=self.seed if seed is None else seed, models=models, plant=plant), self._test)
+        self.shares.append(Share(world))
         self._alive.append(world)
         failure: BaseException | None = None
         try:
@@ -100,10 +105,9 @@ class Worlds:
         finally:
             self._alive.remove(world)
             red = self._judge([world], failure)
-            if any(each.world is world for each in self.shares):
-                if red is not None and red is not failure:
+            if red is not None and red is not failure:
+                if world.opened_in == self._test or not isinstance(red, HarnessError):
                     raise red
-            elif red is not None and isinstance(red, HarnessError):
                 self.between.append(red)
 
     def __repr__(self) -> str:
@@ -118,6 +122,7 @@ class Worlds:
     def begin(self) -> None:
         """A test begins: worlds that are open already are shared by it from here on."""
         self.collect_between()
+        self._test += 1
         self.shares = [Share(world, len(world.bench.journal), int(world.bench.now)) for world in self._alive]
 
     def collect_between(self) -> None:

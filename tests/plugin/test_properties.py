@@ -1,0 +1,177 @@
+"""Tests with @given: one result, one example, settings and seeds of their own, no retries for a broken bench."""
+
+from __future__ import annotations
+
+from plugin_project import Outcome, Project
+
+
+def parameters(result: dict) -> dict[str, str]:  # type: ignore[type-arg]
+    assert all(each["excluded"] for each in result["parameters"])
+    return {each["name"]: each["value"] for each in result["parameters"]}
+
+
+def test_a_failing_property_is_one_result_with_its_smallest_example(sample: Outcome) -> None:
+    result = sample.results["test_property_fails"]
+    found = parameters(result)
+    assert found["pedal"] == "43"
+    assert int(found["examples"]) > 3
+    assert "stays Level <= 42 % during 80 ms: violated" in result["statusDetails"]["message"]
+
+
+def test_only_that_example_has_its_steps_and_attachments_in_the_report(sample: Outcome) -> None:
+    pedal, look = sample.results["test_property_fails"]["steps"]
+    assert pedal["name"].endswith("set BrakePedal = 43 %")
+    assert sample.attachment(look, "note") == "pedal 43"
+    (expectation,) = look["steps"]
+    assert expectation["status"] == "failed"
+    assert "Level = 43 %" in sample.attachment(expectation, "values around")
+
+
+def test_a_passing_property_shows_one_example_and_their_number(sample: Outcome) -> None:
+    result = sample.results["test_property_passes"]
+    assert parameters(result) == {"examples": "50"}
+    assert len(result["steps"]) == 2
+    assert len(str(result)) < 5000
+
+
+def test_no_attachment_of_any_other_example_is_left_behind(sample: Outcome) -> None:
+    notes = list((sample.folder / "results").glob("*-attachment.txt"))
+    assert len(notes) == 2, "one per property"
+
+
+def test_a_blocked_property_ends_at_once(sample: Outcome) -> None:
+    result = sample.results["test_property_blocked"]
+    assert parameters(result)["examples"] == "3"
+    assert result["statusDetails"]["message"].startswith("BLOCKED: ")
+
+
+def test_a_harness_error_ends_a_property_at_once_also_from_an_explicit_example(project: Project) -> None:
+    project.suite(
+        """
+from hypothesis import example
+RUNS = []
+
+@given(pedal=st.integers(0, 100))
+def test_unknown(open_bench, pedal):
+    RUNS.append(pedal)
+    with open_bench() as bench:
+        bench.signal("BrakeLmap")
+
+@example(pedal=7)
+@given(pedal=st.integers(0, 100))
+def test_example(open_bench, pedal):
+    RUNS.append(pedal)
+    with open_bench() as bench:
+        bench.signal("BrakeLmap")
+
+def test_runs():
+    assert len(RUNS) == 2 and RUNS[-1] == 7
+"""
+    )
+    outcome = project.run()
+    assert "1 passed, 2 errors in" in outcome.out
+    assert "did you mean one of 'BrakeLamp', " in outcome.out
+
+
+SETTINGS = """
+from hypothesis import HealthCheck, Phase
+
+SEEN = []
+
+@settings(max_examples=3)
+@given(st.integers())
+def test_defaults(open_bench, number):
+    pass
+
+@settings(max_examples=3, deadline=5000)
+@given(st.integers())
+def test_own_deadline(open_bench, number):
+    pass
+
+@settings(max_examples=3)
+@given(st.integers())
+def test_plain(number):
+    pass
+"""
+
+SPY = """
+import pytest
+from hypothesis import settings
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    current = pyfuncitem.obj._hypothesis_internal_use_settings
+    print()
+    print(pyfuncitem.name, current.deadline, sorted(each.name for each in current.suppress_health_check),
+          [each.name for each in current.phases], current.database is None, current.max_examples)
+    return (yield)
+
+def pytest_sessionfinish():
+    print("profile:", settings.get_current_profile_name(), settings().deadline)
+"""
+
+
+def test_settings_are_the_tests_own_and_the_profile_is_untouched(project: Project) -> None:
+    project.suite(SETTINGS)
+    project.write("conftest.py", SPY)
+    out = project.run("-s").out
+    phases = "['explicit', 'reuse', 'generate', 'target', 'shrink']"
+    assert f"test_defaults None ['too_slow'] {phases} False 3" in out
+    assert f"test_own_deadline 0:00:05 ['too_slow'] {phases} False 3" in out
+    assert "test_plain 0:00:00.200000 [] ['explicit', 'reuse', 'generate', 'target', 'shrink', 'explain'] False 3" in out
+    assert "profile: default 0:00:00.200000" in out
+
+
+SEEDED = """
+from hypothesis import seed
+import os
+
+def note(name, value):
+    with open(name, "a") as file:
+        print(value, file=file)
+
+@settings(max_examples=20)
+@given(number=st.integers())
+def test_a(open_bench, number):
+    note("a.txt", number)
+
+@seed(3)
+@settings(max_examples=20)
+@given(number=st.integers())
+def test_b(open_bench, number):
+    note("b.txt", number)
+"""
+
+
+def test_the_harness_seed_seeds_hypothesis_unless_it_has_a_seed_of_its_own(project: Project) -> None:
+    project.suite(SEEDED)
+
+    def drawn(*options: str) -> tuple[str, str]:
+        assert project.run(*options).code == 0
+        texts = []
+        for name in ("a.txt", "b.txt"):
+            texts.append((project.folder / name).read_text())
+            (project.folder / name).unlink()
+        return texts[0], texts[1]
+
+    seven = drawn("--harness-seed", "7")
+    assert drawn("--harness-seed", "7") == seven
+    eight = drawn("--harness-seed", "8")
+    assert eight[0] != seven[0] and eight[1] == seven[1], "@seed stands above the option"
+    assert drawn("--harness-seed", "7", "--hypothesis-seed", "1")[0] == drawn("--hypothesis-seed", "1")[0] != seven[0]
+
+
+def test_with_the_harness_seed_the_example_database_is_bypassed(project: Project) -> None:
+    project.suite(
+        """
+@given(pedal=st.integers(0, 100))
+def test_a(open_bench, pedal):
+    assert pedal < 90
+"""
+    )
+    project.run("--harness-seed", "1")
+    assert not (project.folder / ".hypothesis" / "examples").exists()
+    project.run()
+    assert (project.folder / ".hypothesis" / "examples").exists()
+    # A stored failure would be tried first.
+    assert project.run("--harness-seed", "1", allure=True).results["test_a"]["parameters"][0]["value"] != "1"

@@ -1,0 +1,189 @@
+"""Every way for a test to end, in the terminal, in the exit code, in JUnit and in Allure."""
+
+from __future__ import annotations
+
+import pytest
+from plugin_project import Outcome, Project
+
+BROKEN = {"blocked": "BLOCKED", "inconclusive": "INCONCLUSIVE", "error": "ERROR"}
+
+EXPECTED = {
+    "test_passes": "passed",
+    "test_fails": "failed",
+    "test_blocked": "blocked",
+    "test_inconclusive": "inconclusive",
+    "test_error": "error",
+    "test_model_breaks": "error",
+    "test_swallowed": "failed",
+    "test_blocked_in_setup": "blocked",
+    "test_property_fails": "failed",
+    "test_property_passes": "passed",
+    "test_property_blocked": "blocked",
+}
+
+
+def test_summary_line_and_exit_code(sample: Outcome) -> None:
+    assert sample.code == 1
+    assert "suites/test_sample.py .FBIEEFsBF.B" in sample.out
+    assert "3 failed, 2 passed, 1 skipped, 1 deselected, 2 errors, 3 blocked, 1 inconclusive" in sample.out
+    assert "verdicts 2 passed, 3 failed, 3 blocked, 1 inconclusive, 2 error" in sample.flat
+
+
+@pytest.mark.parametrize(("name", "verdict"), EXPECTED.items())
+def test_allure_status(sample: Outcome, name: str, verdict: str) -> None:
+    result = sample.results[name]
+    if verdict in BROKEN:
+        assert result["status"] == "broken"
+        assert result["statusDetails"]["message"].startswith(f"{BROKEN[verdict]}: ")
+    else:
+        assert result["status"] == verdict
+
+
+@pytest.mark.parametrize(("name", "verdict"), EXPECTED.items())
+def test_junit(sample: Outcome, name: str, verdict: str) -> None:
+    case = sample.junit[name]
+    tags = [child.tag for child in case if child.tag != "properties"]
+    assert tags == {"passed": [], "failed": ["failure"]}.get(verdict, ["error"])
+    properties = [(each.attrib["name"], each.attrib["value"]) for each in case.iter("property")]
+    assert ("requirement", "LMP-1") in properties
+    assert (("verdict", verdict) in properties) == (verdict != "passed")
+
+
+def test_junit_counts(sample: Outcome) -> None:
+    counts = {name: sample.suite[name] for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "12", "failures": "3", "errors": "6", "skipped": "1"}
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_words_and_colours_of_single_tests(project: Project, verbose: bool) -> None:
+    project.suite("def test_a(bench):\n    raise Blocked('supply is off')\n")
+    outcome = project.run(*(["-v"] if verbose else []))
+    assert outcome.code == 1
+    assert ("test_a BLOCKED" in outcome.out) == verbose
+    assert "supply is off" in outcome.out
+    assert "1 blocked in" in outcome.out
+
+
+def test_an_incident_that_the_test_swallowed_is_red_with_its_cause(sample: Outcome) -> None:
+    message = sample.results["test_swallowed"]["statusDetails"]["message"]
+    assert message.startswith("identifier 0x7AB is in no database of channel 'can'")
+
+
+def test_a_model_that_breaks_shows_the_model(sample: Outcome) -> None:
+    assert "lamp_model.py:" in sample.out
+    assert "RuntimeError: hazard is not wired" in sample.out
+
+
+def test_the_harness_is_not_in_the_traceback(sample: Outcome, project: Project) -> None:
+    assert "harness/bench" not in sample.out
+    project.suite("def test_a(bench):\n    bench.plant['pressure'] = 3\n")
+    assert "harness/bench" in project.run("--full-trace").out
+
+
+def test_a_swallowed_incident_outweighs_skip_blocked_and_inconclusive(project: Project) -> None:
+    project.suite(
+        """
+@pytest.mark.parametrize("end", [lambda: pytest.skip("x"), lambda: pytest.xfail("x"), lambda: 1 / 0])
+@pytest.mark.parametrize("error", [None, Blocked("x"), Inconclusive("x")])
+def test_a(bench, end, error):
+    try:
+        bench.send("can", Frame(0x7AB))
+        bench.wait(1 * s)
+    except Exception:
+        pass
+    if error is not None:
+        raise error
+    end()
+"""
+    )
+    outcome = project.run()
+    assert outcome.code == 1
+    # 1 / 0 is an error by itself; the incident stands beside it as a note.
+    assert "8 failed, 1 error in" in outcome.out
+    assert "also in this world: IntegrityError: identifier 0x7AB" in outcome.out
+
+
+def test_expected_failure_does_not_hide_a_bench_that_cannot_run_the_test(project: Project) -> None:
+    project.suite(
+        """
+@pytest.mark.xfail
+def test_blocked(bench):
+    raise Blocked("supply is off")
+
+@pytest.mark.xfail
+def test_failed(bench):
+    bench.expect(bench.signal("BrakeLamp") == "On", within=20 * ms)
+"""
+    )
+    outcome = project.run(allure=True)
+    assert "1 xfailed, 1 blocked in" in outcome.out
+    assert outcome.code == 1
+    assert outcome.results["test_blocked"]["status"] == "broken"
+
+
+def test_worlds_closed_by_hand_are_judged(project: Project) -> None:
+    project.suite(
+        """
+def test_a(open_bench):
+    with open_bench() as bench:
+        try:
+            bench.send("can", Frame(0x7AB))
+            bench.wait(1 * s)
+        except Exception:
+            pass
+"""
+    )
+    assert "1 failed" in project.run().out
+
+
+def test_what_goes_wrong_between_two_tests_is_a_red_result_of_its_own(project: Project) -> None:
+    project.suite(
+        """
+@pytest.fixture(scope="module")
+def shared(open_bench):
+    with open_bench() as bench:
+        yield bench
+        try:
+            bench.send("can", Frame(0x7AB))
+            bench.wait(1 * s)
+        except Exception:
+            pass
+
+def test_a(shared):
+    shared.wait(1 * s)
+
+def test_b(shared):
+    shared.wait(1 * s)
+"""
+    )
+    outcome = project.run(allure=True)
+    assert outcome.code == 1
+    assert "1 failed, 2 passed in" in outcome.out
+    assert "between tests, after test_b" in outcome.out
+    assert outcome.results["test_b"]["status"] == "passed"
+    assert outcome.results["between tests, after test_b"]["status"] == "failed"
+
+
+def test_an_incident_between_fixture_and_test_belongs_to_the_test_that_ran(project: Project) -> None:
+    project.suite(
+        """
+@pytest.fixture(scope="module")
+def shared(open_bench):
+    with open_bench() as bench:
+        yield bench
+
+def test_a(shared):
+    shared.wait(1 * s)
+
+def test_b(shared):
+    try:
+        shared.send("can", Frame(0x7AB))
+        shared.wait(1 * s)
+    except Exception:
+        pass
+"""
+    )
+    outcome = project.run("-v")
+    assert "test_a PASSED" in outcome.out
+    assert "test_b FAILED" in outcome.out
+    assert "1 failed, 1 passed in" in outcome.out, "and nothing between tests"
