@@ -19,8 +19,9 @@ class RxMessage:
     """One message as an ECU receives it: always the latest state, not a copy of one frame.
 
     A frame is *valid* when it is long enough, its multiplexers select something and, where the message is protected,
-    its CRC is right and its counter went on by 1 to ``max_delta``. The first frame after power-on or reset may have
-    any counter, and every frame with a right CRC is what the next one's counter is compared with.
+    its CRC is right and its counter went on by 1 to ``max_delta``, and by one more for every invalid frame between. The
+    first frame after power-on or reset may have any counter, and every frame with a right CRC is what the next one's
+    counter is compared with.
 
     data: payload of the last valid frame, None before the first. time: its end, ns.
     errors: frames since the last valid one that were not valid, one after the other; 0 after a valid one.
@@ -205,7 +206,8 @@ class RxMessage:
             if not crc_ok:
                 return False
             last, self._counter = self._counter, counter
-            if last is not None and not 0 < (counter - last) % self._modulo <= self.max_delta:
+            # A frame that was not valid used up a counter too: the right one after it is not wrong for that.
+            if last is not None and not 0 < (counter - last) % self._modulo <= self.max_delta + self.errors:
                 return False
         return not self._selectors or self.plan.message.codec.decodable(data) is None
 
