@@ -163,8 +163,8 @@ class E2EProtector:
 
     def __init__(self, profile: _Profile, spec: ProtectionSpec, message: MessageDef) -> None:
         where = f"message {message.name!r}, protection {spec.profile}"
-        offset = _header_offset(profile, spec, message, where)
         options = _options(profile, spec, where) | {"length": message.length}
+        offset = _header_offset(profile, spec, message, where)
         if profile.movable:
             options["offset"] = offset
         self._protect = partial(profile.protect, increment_counter=False, **options)

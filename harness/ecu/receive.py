@@ -19,9 +19,9 @@ class RxMessage:
     """One message as an ECU receives it: always the latest state, not a copy of one frame.
 
     A frame is *valid* when it is long enough, its multiplexers select something and, where the message is protected,
-    its CRC is right and its counter went on by 1 to ``max_delta``, and by one more for every invalid frame between. The
-    first frame after power-on or reset may have any counter, and every frame with a right CRC is what the next one's
-    counter is compared with.
+    its CRC is right and its counter went on by 1 to ``max_delta``, and by one more for every frame between that was too
+    short or had a wrong CRC. The first frame after power-on or reset may have any counter, and every frame with a right
+    CRC is what the next one's counter is compared with.
 
     data: payload of the last valid frame, None before the first. time: its end, ns.
     errors: frames since the last valid one that were not valid, one after the other; 0 after a valid one.
@@ -41,6 +41,7 @@ class RxMessage:
         "_port",
         "_selectors",
         "_since",
+        "_unread",
         "_watched",
         "data",
         "errors",
@@ -152,6 +153,7 @@ class RxMessage:
         self.time: int | None = None
         self.errors = 0
         self._counter: int | None = None
+        self._unread = 0  # frames since, whose counter could not be read
         self._cache: dict[str, tuple[Number, Number]] = {}
         self._pages: dict[tuple[Number | None, ...], bytes] = {}
         self._since = self._loop.now
@@ -200,14 +202,17 @@ class RxMessage:
 
     def _is_valid(self, data: bytes) -> bool:
         if len(data) < self.plan.message.length:
+            self._unread += 1
             return False
         if self._check is not None:
             crc_ok, counter = self._check(data)
             if not crc_ok:
+                self._unread += 1
                 return False
             last, self._counter = self._counter, counter
-            # A frame that was not valid used up a counter too: the right one after it is not wrong for that.
-            if last is not None and not 0 < (counter - last) % self._modulo <= self.max_delta + self.errors:
+            # A frame whose counter could not be read used one up too: the right one after it is not wrong for that.
+            largest, self._unread = self.max_delta + self._unread, 0
+            if last is not None and not 0 < (counter - last) % self._modulo <= largest:
                 return False
         return not self._selectors or self.plan.message.codec.decodable(data) is None
 

@@ -73,15 +73,15 @@ class TxMessage:
 
     tamper: changes or suppresses finished frames; for disturbances. A suppressed frame uses up its counter.
     counter: the counter of the next frame; may be set.
-    on_request: True lets the schedule rest from the next start on: frames come by :meth:`forward` and
-    :meth:`send_now` only. A gateway sets it for what it routes.
+    on_request: True lets the cyclic schedule rest from the next start of the node on: frames come by :meth:`forward`
+    and :meth:`send_now`. A gateway sets it for what it routes.
     """
 
     __slots__ = (
         "_attached", "_cycle_ticket", "_deferred", "_due", "_enabled", "_fast_due", "_fast_step", "_fast_ticket",
-        "_flight", "_frames", "_in_port", "_is_active", "_kinds", "_last", "_left", "_loop", "_min_delay", "_owner", "_payload",
-        "_piled", "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step", "_ticket", "_version",
-        "_waiting", "counter", "modulo", "on_request", "plan", "tamper",
+        "_flight", "_frames", "_in_port", "_is_active", "_kinds", "_last", "_left", "_loop", "_min_delay", "_owner",
+        "_payload", "_piled", "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step",
+        "_ticket", "_version", "_waiting", "counter", "modulo", "on_request", "plan", "tamper",
     )  # fmt: skip
 
     def __init__(self, loop: Loop, port: Port, plan: MessagePlan, owner: Owner) -> None:

@@ -161,6 +161,17 @@ def test_stop_start_and_silence_of_one_message() -> None:
     assert [(time, frame.id) for time, frame in sender.port.posted[3:]] == [(102 * MS, 256), (105 * MS, 258)]
 
 
+def test_a_routed_message_is_sent_on_request_only() -> None:
+    sender = Sender(PLANS["Speed"])
+    speed = sender.transmitter.message("Speed")
+    speed.on_request = True
+    sender.transmitter.start()
+    sender.until(50)
+    speed.forward(bytes(8))
+    sender.until(100)
+    assert sender.port.times == [50]
+
+
 def test_send_now_ignores_schedule_and_delay_but_not_silence() -> None:
     sender = Sender(PLANS["Lamp"])
     lamp = sender.transmitter.message("Lamp")

@@ -52,9 +52,7 @@ def test_values_are_numbers_labels_or_quantities() -> None:
         ({"SpeedCrc": 5}, SignalError, "written by the protection"),
     ],
 )
-def test_a_wrong_value_raises_and_changes_nothing(
-    values: dict[str, object], error: type[Exception], text: str
-) -> None:
+def test_a_wrong_value_raises_and_changes_nothing(values: dict[str, object], error: type[Exception], text: str) -> None:
     _, speed = sent("Speed")
     with pytest.raises(error, match=text):
         speed.set({"Reverse": 1, **values})
@@ -267,5 +265,7 @@ def test_forwarded_payloads_are_protected_anew_and_never_merged() -> None:
 
 def test_an_unknown_message_is_named_with_the_nearest() -> None:
     sender, _ = sent("Speed")
-    with pytest.raises(UnknownSignalError, match="BODY sends no message 'Sped' on channel 'test'; did you mean 'Speed'"):
+    with pytest.raises(
+        UnknownSignalError, match="BODY sends no message 'Sped' on channel 'test'; did you mean 'Speed'"
+    ):
         sender.transmitter.message("Sped")
