@@ -1,8 +1,8 @@
 """Loop and bus against hilspy's clock in the same run: 20 messages at 10 ms on one bus of 500 kbit/s.
 
 Run ``python -m benchmarks.kernel`` (``--quick`` for a sample). Speeds are simulated seconds per second of processor
-time, the best of several rounds; our rounds and the peer's alternate. A cost in *heap pairs* is divided by what one push
-and pop of the loop's own kind of heap costs in the same run, so it can be compared between machines.
+time, the best of several rounds; our rounds and the peer's alternate. A cost in *heap pairs* is divided by what one
+push and pop on a heap like the loop's costs in the same run, so it can be compared between machines.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def world(loop: Loop, senders: str, receivers: int = 0) -> Callable[[], int]:
     source = random.Random(0)
     for index, (key, protector) in enumerate(known.items()):
         port = bus.attach(f"Node{index}")
-        send = (ProtectedSender(port, key, protector) if senders == "protected" else RandomSender(port, key, source)).send
-        loop.every(CYCLE_NS, send)
+        sender = ProtectedSender(port, key, protector) if senders == "protected" else RandomSender(port, key, source)
+        loop.every(CYCLE_NS, sender.send)
     if not receivers:
         frames = [0]
 

@@ -7,10 +7,11 @@ from heapq import heapify, heappush
 from typing import TYPE_CHECKING
 
 from harness.bus.confinement import OCCURRENCES, RECESSIVE_BITS, ErrorCounters
+from harness.bus.length import Measure
 from harness.bus.port import ErrorState
 from harness.errors import BusError
 from harness.frames import Frame, Received
-from harness.loop import DELIVER
+from harness.loop import DELIVER, Timer
 
 if TYPE_CHECKING:
     from harness.bus.simulated import SimBus
@@ -50,6 +51,7 @@ class Controller:
             raise BusError(f"{node}: restart_after must be zero or more, not {restart_after} ns")
         self.bus = bus
         self.node = node
+        self.measure = Measure(bus.times, self._claim)
         self.channel = bus.channel
         self.counters = ErrorCounters()
         self.state = ErrorState.ACTIVE
@@ -62,6 +64,7 @@ class Controller:
         self.suspended_until = 0
         self.routes: dict[int, list[Subscription]] = {}
         self._restart_after = restart_after
+        self._restart_timer: Timer | None = None
         self._held: dict[int, Entry] = {}
         self._valid_from = 0
         self._observers: list[Callable[[ErrorState], object]] = []
@@ -80,7 +83,7 @@ class Controller:
         Raises :class:`~harness.errors.BusError` for a frame this bus does not carry, or when the node has no power.
         """
         bus = self.bus
-        order, duration = bus.measure(frame)
+        order, duration = self.measure(frame)
         entry = (order, bus.sequence(), self, frame, sent, duration)
         if self.online:
             heappush(bus.ready, entry)
@@ -142,6 +145,8 @@ class Controller:
             self.clear()
             self.bus.break_off(self)
             self._missing, self._join_at = 0, -1
+            if self._restart_timer is not None:
+                self._restart_timer.cancel()
             self.counters.reset()
             self._set_online(False)
             self.update_state()
@@ -169,9 +174,12 @@ class Controller:
             self.bus.ready[:] = [entry for entry in self.bus.ready if entry[2] is not self]
             heapify(self.bus.ready)
             if self._restart_after is not None:
-                self.bus.loop.after(self._restart_after, self.restart)
+                self._restart_timer = self.bus.loop.after(self._restart_after, self.restart)
         for callback in tuple(self._observers):
             callback(self.state)
+
+    def _claim(self, order: int) -> None:
+        self.bus.claim(order, self)
 
     def coalesce(self) -> None:
         """Keep only the newest waiting frame of each identifier."""

@@ -7,10 +7,10 @@ their flags follow. So six to twelve bits, then eight recessive bits of delimite
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from harness.bus.length import FrameTimes
+from harness.bus.length import BitTimes
 from harness.bus.wire import Wire
 from harness.errors import BusError
 from harness.frames import id_text
@@ -78,9 +78,11 @@ class Injection:
         """Hit no further frame; one that is on the wire is destroyed all the same."""
         self.remaining = 0
 
-    def strikes(self, key: int, sender: str) -> bool:
+    def strikes(self, key: int, sender: str, receivers: Collection[str]) -> bool:
         """Whether it hits this transmission; every transmission that it could hit is asked about once."""
         if not self.active or self._key not in (None, key) or self._sender not in (None, sender):
+            return False
+        if self.receiver is not None and self.receiver not in receivers:
             return False
         if self._after:
             self._after -= 1
@@ -105,7 +107,7 @@ class Injection:
 
 
 def seen_by_sender(
-    times: FrameTimes,
+    times: BitTimes,
     wire: Wire,
     kind: str,
     bit: int,
@@ -135,11 +137,12 @@ def seen_by_sender(
     if found is not None:
         ends.append(_after(times, wire, found))
     heard = active or (found is not None and any(receivers))
-    return Damage(kind, max(ends) + times.time(FLAG + DELIMITER), unheard=not heard, accepted=bool(receivers) and found is None)
+    end = max(ends) + times.time(FLAG + DELIMITER)
+    return Damage(kind, end, unheard=not heard, accepted=bool(receivers) and found is None)
 
 
 def seen_by_receivers(
-    times: FrameTimes, wire: Wire, kind: str, bit: int, *, active: bool, others_active: bool
+    times: BitTimes, wire: Wire, kind: str, bit: int, *, active: bool, others_active: bool
 ) -> Damage:
     """Error active receivers are the first to see an error, in bit ``bit``; their flag is a bit error to the sender.
 
@@ -162,7 +165,7 @@ def seen_by_receivers(
     return Damage(kind, max(ends) + times.time(FLAG + DELIMITER), first=later_flag)
 
 
-def sender_lost(times: FrameTimes, wire: Wire, elapsed: int) -> Damage | None:
+def sender_lost(times: BitTimes, wire: Wire, elapsed: int) -> Damage | None:
     """The sender loses its power ``elapsed`` ns after SOF; None: all its dominant bits were out, the frame stands."""
     bit = next(i for i in range(len(wire.levels)) if _after(times, wire, i) >= elapsed)
     if bit >= wire.delimiter - 1:
@@ -177,6 +180,6 @@ def sender_lost(times: FrameTimes, wire: Wire, elapsed: int) -> Damage | None:
     return Damage("stuff", _after(times, wire, found) + times.time(FLAG + DELIMITER))
 
 
-def _after(times: FrameTimes, wire: Wire, bit: int) -> int:
+def _after(times: BitTimes, wire: Wire, bit: int) -> int:
     """The end of a bit, ns from SOF."""
     return times.time(*wire.place(bit + 1))

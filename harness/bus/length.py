@@ -11,6 +11,9 @@ about stuff bits of classic frames, so it is computed too: as it is linear, each
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
+from math import lcm
 from typing import Any, NamedTuple
 
 from harness.errors import BusError
@@ -21,7 +24,8 @@ INTERMISSION = 3
 
 _TAIL = 1 + 1 + 7  # ACK slot, ACK delimiter, EOF: always at the nominal bit rate
 _CRC_15 = 0x4599
-_MEMO_LIMIT = 1 << 14
+_REMEMBERED_FORMS = 4096
+_REMEMBERED_PAYLOADS = 64
 
 # A table maps a group of bits to (stuff bits, next table); the type is recursive, hence Any.
 # Entry 0 + byte: eight bits; 256 + bits: seven bits; 384 + byte: eight bits, but no stuff bit after the last one.
@@ -107,10 +111,24 @@ def payload_stuffing(header: Header, data: bytes) -> int:
             stuffed += extra
         extra, _ = table[_LAST + data[-1]]
         return stuffed + extra
-    for byte, share in zip(data, _CRC_SHARES[8 - len(data) :], strict=True):
-        extra, table = table[byte]
-        stuffed += extra
-        crc ^= share[byte]
+    if len(data) == 8:  # by far the commonest length: written out, it takes half the time of the loop
+        a, b, c, d, e, f, g, h = data
+        crc ^= _SHARE_7[a] ^ _SHARE_6[b] ^ _SHARE_5[c] ^ _SHARE_4[d]
+        crc ^= _SHARE_3[e] ^ _SHARE_2[f] ^ _SHARE_1[g] ^ _SHARE_0[h]
+        a, table = table[a]
+        b, table = table[b]
+        c, table = table[c]
+        d, table = table[d]
+        e, table = table[e]
+        f, table = table[f]
+        g, table = table[g]
+        h, table = table[h]
+        stuffed = a + b + c + d + e + f + g + h
+    else:
+        for byte, share in zip(data, _CRC_SHARES[8 - len(data) :], strict=True):
+            extra, table = table[byte]
+            stuffed += extra
+            crc ^= share[byte]
     upper, table = table[crc >> 7]
     lower: int = table[_SEVEN + (crc & 0x7F)][0]
     return stuffed + upper + lower
@@ -148,11 +166,17 @@ def make_header(frame: Frame) -> Header:
     return Header(order, len(bits) + stuffed + 8 * size + tail + _TAIL, 0, table, -1, False)
 
 
-class FrameTimes:
-    """Arbitration order and duration of frames at one pair of bit rates, remembered for frames that repeat.
+class BitTimes:
+    """How long bits take at one pair of bit rates.
 
-    bitrate, data_bitrate: bit/s; ``data_bitrate`` None: classic CAN, FD frames are refused.
+    bitrate, data_bitrate: bit/s; ``data_bitrate`` None: classic CAN only.
+    Raises :class:`~harness.errors.BusError` for rates that no bus has.
+
+    >>> BitTimes(500_000, 2_000_000).time(nominal=10, data=4)
+    22000
     """
+
+    __slots__ = ("data", "divisor", "fd", "half", "nominal")
 
     def __init__(self, bitrate: int, data_bitrate: int | None) -> None:
         if bitrate <= 0 or (data_bitrate is not None and data_bitrate < bitrate):
@@ -162,42 +186,68 @@ class FrameTimes:
             )
         self.fd = data_bitrate is not None
         # Exact in integers, rounded once per frame to the nanosecond: 1e9 is not a multiple of every bit rate.
-        self._nominal = 1_000_000_000 * (data_bitrate or bitrate)
-        self._data = 1_000_000_000 * bitrate
-        self._divisor = bitrate * (data_bitrate or bitrate)
-        self._headers: dict[tuple[object, ...], Header] = {}
-        self._known: dict[Frame, tuple[int, int]] = {}
+        nominal, data = Fraction(1_000_000_000, bitrate), Fraction(1_000_000_000, data_bitrate or bitrate)
+        self.divisor = lcm(nominal.denominator, data.denominator)
+        self.nominal = int(nominal * self.divisor)
+        self.data = int(data * self.divisor)
+        self.half = self.divisor // 2
 
     def time(self, nominal: int, data: int = 0) -> int:
-        """How long so many bits take, ns, rounded to the nearest."""
-        return (nominal * self._nominal + data * self._data + self._divisor // 2) // self._divisor
+        """So many bits in ns, rounded to the nearest."""
+        return (nominal * self.nominal + data * self.data + self.half) // self.divisor
 
-    def measure(self, frame: Frame) -> tuple[int, int]:
+    def duration(self, frame: Frame) -> int:
+        """A frame from SOF to the end of EOF, ns."""
+        return self.time(*frame_bits(frame))
+
+
+class Measure:
+    """Arbitration order and duration of the frames of one sender, remembered as far as they repeat.
+
+    learned: called with the arbitration order of every identifier and format that is new.
+    """
+
+    __slots__ = ("_forms", "_learned", "_times")
+
+    def __init__(self, times: BitTimes, learned: Callable[[int], object]) -> None:
+        self._times = times
+        self._learned = learned
+        self._forms: dict[tuple[object, ...], tuple[Header, dict[bytes, tuple[int, int]]]] = {}
+
+    def __call__(self, frame: Frame) -> tuple[int, int]:
         """Arbitration order (the lower wins) and duration in ns from SOF to the end of EOF.
 
         Raises :class:`~harness.errors.BusError` for a frame that this bus would not carry.
         """
-        known = self._known.get(frame)
-        if known is not None:
-            return known
-        form = (frame[0], len(frame[1]), frame[2:])
-        header = self._headers.get(form)
-        if header is None:
-            check_frame(frame, fd=self.fd)
-            if len(self._headers) >= _MEMO_LIMIT:
-                self._headers.clear()
-            header = self._headers[form] = make_header(frame)
-        nominal, data = header[1], header[2]
-        stuffed = payload_stuffing(header, frame[1])
-        if header[5]:
-            data += stuffed
-        else:
-            nominal += stuffed
-        result = header[0], (nominal * self._nominal + data * self._data + self._divisor // 2) // self._divisor
-        if len(self._known) >= _MEMO_LIMIT:
-            self._known.clear()
-        self._known[frame] = result
-        return result
+        data = frame[1]
+        try:
+            header, known = self._forms[frame[0], len(data), frame[2:]]
+        except KeyError:
+            header, known = self._learn(frame)
+        measured = known.get(data)
+        if measured is None:
+            times = self._times
+            if header[5]:
+                duration = times.time(header[1], header[2] + payload_stuffing(header, data))
+            else:
+                duration = ((header[1] + payload_stuffing(header, data)) * times.nominal + times.half) // times.divisor
+            measured = header[0], duration
+            # Never replaced: counters come round within these, and what changes all the time would only displace them.
+            if len(known) < _REMEMBERED_PAYLOADS:
+                known[data] = measured
+        return measured
+
+    def forget(self) -> None:
+        """Learn everything anew."""
+        self._forms.clear()
+
+    def _learn(self, frame: Frame) -> tuple[Header, dict[bytes, tuple[int, int]]]:
+        check_frame(frame, fd=self._times.fd)
+        if len(self._forms) >= _REMEMBERED_FORMS:
+            self._forms.clear()
+        header = make_header(frame)
+        self._learned(header.order)
+        return self._forms.setdefault((frame[0], len(frame[1]), frame[2:]), (header, {}))
 
 
 def _step(level: int, run: int, bit: int) -> tuple[int, int, int]:
@@ -209,14 +259,17 @@ def _step(level: int, run: int, bit: int) -> tuple[int, int, int]:
 def _make_tables() -> list[Table]:
     """The eight tables; the one for ``run`` bits of ``level`` is entry ``level * 4 + run - 1``."""
     tables: list[Table] = [[] for _ in range(8)]
-    for state, table in enumerate(tables):
+    shared: dict[tuple[int, int], tuple[int, Table]] = {}  # few pairs are different: that keeps them in the cache
+    for begin, table in enumerate(tables):
         for width, after_last in ((8, True), (7, True), (8, False)):
             for group in range(1 << width):
-                level, run, stuffed, extra = state >> 2, (state & 3) + 1, 0, 0
+                level, run, stuffed, extra = begin >> 2, (begin & 3) + 1, 0, 0
                 for position in reversed(range(width)):
                     extra, level, run = _step(level, run, group >> position & 1)
                     stuffed += extra
-                table.append((stuffed if after_last else stuffed - extra, tables[level * 4 + run - 1]))
+                stuffed -= 0 if after_last else extra
+                state = level * 4 + run - 1
+                table.append(shared.setdefault((stuffed, state), (stuffed, tables[state])))
     return tables
 
 
@@ -243,3 +296,4 @@ def _make_crc_shares() -> list[list[int]]:
 _TABLES = _make_tables()
 _CRC_TABLE = _make_crc_table()
 _CRC_SHARES = _make_crc_shares()
+_SHARE_7, _SHARE_6, _SHARE_5, _SHARE_4, _SHARE_3, _SHARE_2, _SHARE_1, _SHARE_0 = _CRC_SHARES

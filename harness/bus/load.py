@@ -18,21 +18,17 @@ class Activity:
     def __init__(self) -> None:
         self._starts = [0]
         self._before = [0]  # busy time before each start
-        self._end = 0  # of the last period
+        self.end = 0
+        """When the last period ends, ns; to be moved on by whoever keeps the bus busy."""
         self._forgotten = False
 
-    def add(self, start: int, end: int) -> None:
-        """The bus is busy from ``start`` to ``end``, ns.
-
-        Starts never fall; one within the last period gives that period another end.
-        """
-        if start > self._end:
-            self._before.append(self._before[-1] + self._end - self._starts[-1])
-            self._starts.append(start)
-            if len(self._starts) > 2 * _KEPT:
-                del self._starts[:_KEPT], self._before[:_KEPT]
-                self._forgotten = True
-        self._end = end
+    def begin(self, start: int) -> None:
+        """After a pause, the bus is busy again from ``start``, ns."""
+        self._before.append(self._before[-1] + self.end - self._starts[-1])
+        self._starts.append(start)
+        if len(self._starts) > 2 * _KEPT:
+            del self._starts[:_KEPT], self._before[:_KEPT]
+            self._forgotten = True
 
     def busy(self, time: int) -> int:
         """Busy nanoseconds up to ``time``."""
@@ -41,7 +37,7 @@ class Activity:
             if self._forgotten:
                 raise BusError("the window of the bus load begins earlier than the bus remembers")
             return 0
-        end = self._end if index + 1 == len(self._starts) else self._ends(index)
+        end = self.end if index + 1 == len(self._starts) else self._ends(index)
         return self._before[index] + min(time, end) - self._starts[index]
 
     def _ends(self, index: int) -> int:

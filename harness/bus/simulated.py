@@ -16,7 +16,7 @@ from itertools import count
 from harness.bus.confinement import RECESSIVE_BITS, SUSPEND
 from harness.bus.controller import QUEUE_LIMIT, Controller, Entry, Subscription
 from harness.bus.faults import Injection
-from harness.bus.length import INTERMISSION, FrameTimes
+from harness.bus.length import INTERMISSION, BitTimes
 from harness.bus.load import Activity
 from harness.bus.port import ErrorState
 from harness.bus.transmission import Transmission
@@ -27,6 +27,7 @@ from harness.loop import ARBITRATE, DELIVER, Loop
 __all__ = ["Controller", "Injection", "SimBus"]
 
 _ROUTES_LIMIT = 4096
+_CLAIMS_LIMIT = 1 << 16
 # Received(...) without the keyword handling of a named tuple's constructor, once per frame.
 _new_received: Callable[..., Received] = tuple.__new__
 
@@ -57,11 +58,11 @@ class SimBus:
         lookahead: bool = True,
     ) -> None:
         self.loop = loop
+        self._post = loop.post
         self.channel = channel
         self.bitrate = bitrate
         self.data_bitrate = data_bitrate
-        self.times = FrameTimes(bitrate, data_bitrate)
-        self.measure = self.times.measure
+        self.times = BitTimes(bitrate, data_bitrate)
         self.sequence = count().__next__
         self.controllers: list[Controller] = []
         self.ready: list[Entry] = []
@@ -70,7 +71,6 @@ class SimBus:
         self.careful = True
         self._lookahead = lookahead
         self._current: Entry | Transmission | None = None
-        self._begun = 0
         self._free_from = 0  # when the next frame may begin
         self._gap = self.times.time(INTERMISSION)
         self._queue_limit = QUEUE_LIMIT
@@ -78,6 +78,8 @@ class SimBus:
         self._subscriptions: list[Subscription] = []
         self._error_observers: list[Callable[[ErrorFrame], object]] = []
         self._injections: list[Injection] = []
+        self._claims: dict[int, Controller] = {}
+        self._contested: set[int] = set()
 
     # -- what a world uses -----------------------------------------------------------------------------------------
 
@@ -171,24 +173,26 @@ class SimBus:
             self._start_carefully(time)
             return
         entry = heappop(ready)
-        if ready and ready[0][0] == entry[0] and any(
-            other[0] == entry[0] and other[2] is not entry[2] for other in ready
-        ):
-            heappush(ready, entry)
-            self._start_carefully(time)
-            return
-        if len(ready) > self._queue_limit:
-            self._limit_queue()
+        if ready:
+            if ready[0][0] == entry[0] and entry[0] in self._contested:
+                heappush(ready, entry)
+                self._start_carefully(time)
+                return
+            if len(ready) > self._queue_limit:
+                self._limit_queue()
         end = time + entry[5]
         self._current = entry
-        self._begun = time
-        self._activity.add(time, end + self._gap)
-        self.loop.post(end, DELIVER, self._end, entry)
+        activity = self._activity
+        if time > activity.end:
+            activity.begin(time)
+        activity.end = end + self._gap
+        self._post(end, DELIVER, self._end, entry)
 
     def _end(self, entry: Entry) -> None:
         """The last bit of EOF: everybody gets the frame."""
         if entry is not self._current:
             return  # it broke off
+        self._current = None
         loop = self.loop
         order, _, sender, frame, sent, _ = entry
         now = loop.now
@@ -199,7 +203,6 @@ class SimBus:
             subscription.deliver(received)
         if sent is not None:
             sent(received)
-        self._current = None
         if self.careful:
             self._go_on_carefully()
         elif not self.ready:
@@ -224,7 +227,8 @@ class SimBus:
                 controller.frame_begins(time)
         transmission = Transmission(self, time, entries)
         transmission.settle(self._injections)
-        self._begun = time
+        if time > self._activity.end:
+            self._activity.begin(time)
         self._carry(transmission)
 
     def _contenders(self, time: int) -> list[Entry]:
@@ -255,7 +259,7 @@ class SimBus:
     def _carry(self, transmission: Transmission) -> None:
         """The transmission is on the wire, or its end has changed."""
         self._current = transmission
-        self._activity.add(self._begun, transmission.end + self._gap)
+        self._activity.end = transmission.end + self._gap
         damage = transmission.damage
         if damage is not None and damage.accepted:
             accepted = max(self.loop.now, transmission.start + transmission.duration)
@@ -280,6 +284,7 @@ class SimBus:
         transmission, planned = ending
         if transmission is not self._current or transmission.end != planned:
             return
+        self._current = None
         self._free_from = transmission.end + self._gap
         damage = transmission.damage
         if damage is None:
@@ -295,7 +300,6 @@ class SimBus:
             error = ErrorFrame(self.loop.now, self.channel, damage.kind, transmission.frame, transmission.sender.node)
             for callback in tuple(self._error_observers):
                 callback(error)
-        self._current = None
         for entry in (*transmission.entries, *transmission.beaten):
             if entry[2].counters.state is ErrorState.PASSIVE:
                 entry[2].suspended_until = self._free_from + self.times.time(SUSPEND)
@@ -339,7 +343,10 @@ class SimBus:
         current = self._current
         if current is None:
             return
-        transmission = current if isinstance(current, Transmission) else Transmission(self, self._begun, [current])
+        if isinstance(current, Transmission):
+            transmission = current
+        else:
+            transmission = Transmission(self, self._activity.end - self._gap - current[5], [current])
         before = transmission.end
         if controller in transmission.receivers:
             transmission.lose_receiver(controller, self.loop.now)
@@ -367,6 +374,15 @@ class SimBus:
                 self._forget_routes()
 
         return cancel
+
+    def claim(self, order: int, controller: Controller) -> None:
+        """A controller is going to send with this arbitration order: one that two nodes use may collide."""
+        if len(self._claims) >= _CLAIMS_LIMIT:
+            self._claims.clear()
+            for other in self.controllers:
+                other.measure.forget()
+        if self._claims.setdefault(order, controller) is not controller:
+            self._contested.add(order)
 
     def membership_changed(self) -> None:
         """A controller came to the bus or left it."""

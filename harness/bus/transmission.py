@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.bus.controller import Controller, Entry
 from harness.bus.faults import Damage, Injection, seen_by_receivers, seen_by_sender, sender_lost
-from harness.bus.length import FrameTimes
+from harness.bus.length import BitTimes
 from harness.bus.port import ErrorState
 from harness.bus.wire import Wire, wire
 from harness.frames import Frame
@@ -33,9 +33,9 @@ class Transmission:
         self.receivers = [node for node in bus.controllers if node.online and node not in senders]
         self.damage: Damage | None = None
         self.victim: Controller | None = None
-        self._times: FrameTimes = bus.times
+        self._times: BitTimes = bus.times
         self.frame = _as_sent(entries[0])
-        self.duration = bus.measure(self.frame)[1]
+        self.duration = bus.times.duration(self.frame)
 
     @property
     def sender(self) -> Controller:
@@ -58,8 +58,8 @@ class Transmission:
         if len(self.entries) > 1:
             self._collide()
         if self.damage is None:
-            key = self.frame.key
-            fault = next((fault for fault in injections if fault.strikes(key, self.sender.node)), None)
+            key, sender, receivers = self.frame.key, self.sender.node, {node.node for node in self.receivers}
+            fault = next((fault for fault in injections if fault.strikes(key, sender, receivers)), None)
             if fault is not None:
                 self._suffer(fault)
         if self.damage is None:
@@ -113,7 +113,7 @@ class Transmission:
             self.beaten += [self.entries[index] for index in sorted(losers)]
             self.entries = [entry for index, entry in enumerate(self.entries) if index not in losers]
             bits = [each for index, each in enumerate(bits) if index not in losers]
-        self.duration = self._times.measure(self.frame)[1]
+        self.duration = self._times.duration(self.frame)
 
     def _suffer(self, fault: Injection) -> None:
         """The injected fault does what it does."""
@@ -133,8 +133,6 @@ class Transmission:
             return
         readers = [node for node in self.receivers if fault.receiver in (None, node.node)]
         others = [node for node in self.receivers if node not in readers]
-        if not readers:
-            return
         if not others and (fault.kind == "crc" or not any(node.state is ErrorState.ACTIVE for node in readers)):
             # Nobody acknowledges what everybody finds wrong, so the sender sees it before any flag of theirs.
             self._fail_at_acknowledgement(fault.kind, bits, doubted=True)
