@@ -102,6 +102,11 @@ class Trace:
         """The error frames that are kept, oldest first. A view: read it, do not change it."""
         return self._errors
 
+    @property
+    def latest(self) -> int:
+        """Time of the newest frame or error frame, ns; 0 when there is none."""
+        return max(seen[-1].time if seen else 0 for seen in (self._frames, self._errors))
+
     def of(self, key: int) -> deque[Received]:
         """The frames with one identifier (:attr:`harness.frames.Frame.key`), oldest first.
 
