@@ -21,6 +21,7 @@ from harness.bench.integrity import Incidents
 from harness.bench.node import NodeControl
 from harness.bench.signal import BenchSignal, Value, find_signal, value_text
 from harness.bench.stimulus import Delivery, Stimulus
+from harness.bench.traffic import Traffic, message_names, traffic
 from harness.bench.world import World
 from harness.ecu import Ecu
 from harness.errors import BenchFileError, ExpectationFailed, HarnessError, SignalError
@@ -117,6 +118,14 @@ class Bench:
     def load(self, channel: str, window: Duration) -> float:
         """Bus load of a channel over the last ``window``, 0 to 1."""
         return self.world.channel(channel).bus.load(duration(window, "window", zero=False))
+
+    def traffic(self, name: str) -> Traffic:
+        """The frames of a message or of a channel; see :mod:`harness.bench.traffic`."""
+        return traffic(self.world, name)
+
+    def messages(self, channel: str) -> tuple[str, ...]:
+        """The messages that the nodes of a channel send. Raises :class:`~harness.errors.ConfigError`."""
+        return message_names(self.world, channel)
 
     # -- signals and stimuli ---------------------------------------------------------------------------------------
 
@@ -243,7 +252,7 @@ class Bench:
 
     def never(self, predicate: Predicate, *, during: Duration, after: Stimulus | Duration | None = None) -> Result:
         """Demand that the predicate holds at no sample for the time ``during``, from now or from ``after``."""
-        return self._judge.stays(~_predicate(predicate, "never"), duration(during, "during"), after, "never")
+        return self._judge.never(_predicate(predicate, "never"), duration(during, "during"), after)
 
     def silent(self, name: str, *, during: Duration) -> None:
         """Demand that no frame of a message, or of a whole channel, ends within the time ``during`` from now."""

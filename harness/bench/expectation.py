@@ -7,6 +7,7 @@ before ``expect()`` was called. The limit is inclusive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.bench.stimulus import Stimulus
@@ -71,8 +72,7 @@ class Judge:
         deadline = since + within
         watch = Watch(predicate, since)
         try:
-            if watch.satisfied_at is None and self._loop.now < deadline:
-                self._loop.run_until(deadline, lambda: watch.satisfied_at is not None)
+            self._run(deadline, lambda: watch.satisfied_at is not None)
             return self._judge_expect(predicate, watch, since, within)
         finally:
             watch.close()
@@ -90,34 +90,49 @@ class Judge:
         self._note(f"{claim}: {late}", result)
         raise ExpectationFailed(self._failure(claim, late, since, watch), result)
 
-    def stays(self, predicate: Predicate, during: int, after: Stimulus | int | None, word: str = "stays") -> Result:
+    def stays(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
         """Demand that the predicate holds at the reference point and at every sample up to ``during`` ns after it."""
         since = self.reference(after)
-        end = since + during
         watch = Watch(predicate, since)
         try:
-            if watch.violated_at is None and self._loop.now < end:
-                self._loop.run_until(end, lambda: watch.violated_at is not None)
-            return self._judge_stays(predicate, watch, since, during, word)
+            self._run(since + during, lambda: watch.violated_at is not None)
+            claim = f"stays {predicate.describe()} during {time_text(during)}"
+            return self._judge_span(claim, watch, since, during, watch.violated_at, watch.margin)
         finally:
             watch.close()
 
-    def _judge_stays(self, predicate: Predicate, watch: Watch, since: int, during: int, word: str) -> Result:
-        shown = predicate.describe() if word == "stays" else (~predicate).describe()
-        claim = f"{word} {shown} during {time_text(during)}"
-        at = watch.violated_at
-        if not watch.has_data:
-            text = f"{claim}: no sample was received since {time_text(since)}, so nothing was observed"
-            self._note(text, Result(Verdict.INCONCLUSIVE, self._loop.now, Duration(during), None, "nothing"))
-            raise Inconclusive(f"{text}\n{watch.availability()}")
-        if at is not None and at <= since + during:
-            result = Result(Verdict.FAILED, at, Duration(at - since), None, _seen(watch))
-            late = f"violated after {time_text(at - since)}"
+    def never(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
+        """Demand that the predicate holds at no sample from the reference point to ``during`` ns after it."""
+        since = self.reference(after)
+        watch = Watch(predicate, since)
+        opposite = Watch(~predicate, since)
+        try:
+            self._run(since + during, lambda: watch.satisfied_at is not None)
+            claim = f"never {predicate.describe()} during {time_text(during)}"
+            return self._judge_span(claim, watch, since, during, watch.satisfied_at, opposite.margin)
+        finally:
+            watch.close()
+            opposite.close()
+
+    def _run(self, end: int, stop: Callable[[], bool]) -> None:
+        if self._loop.now < end and not stop():
+            self._loop.run_until(end, stop)
+
+    def _judge_span(
+        self, claim: str, watch: Watch, since: int, during: int, violated_at: int | None, margin: float | None
+    ) -> Result:
+        if violated_at is not None and watch.has_data and violated_at <= since + during:
+            result = Result(Verdict.FAILED, violated_at, Duration(violated_at - since), None, _seen(watch))
+            late = f"violated after {time_text(violated_at - since)}"
             self._note(f"{claim}: {late}", result)
             raise ExpectationFailed(self._failure(claim, late, since, watch), result)
-        result = Result(Verdict.PASSED, since + during, Duration(during), watch.margin, _seen(watch))
-        margin = f", smallest distance {watch.margin:g}" if watch.margin is not None else ""
-        self._note(f"{claim}: held{margin}", result)
+        lost = [signal for signal in watch.predicate.signals if signal.timeout is not None and not signal.valid]
+        if not watch.has_data or lost:
+            what = "nothing was observed" if not watch.has_data else f"{lost[0].short_name} {lost[0].invalid_reason}"
+            self._note(f"{claim}: {what}", Result(Verdict.INCONCLUSIVE, since + during, Duration(during), None, what))
+            raise Inconclusive(f"{claim}: {what}, so it cannot be told\n{watch.availability()}")
+        result = Result(Verdict.PASSED, since + during, Duration(during), margin, _seen(watch))
+        self._note(f"{claim}: held{'' if margin is None else f', smallest distance {margin:g}'}", result)
         return result
 
     def _failure(self, claim: str, what: str, since: int, watch: Watch) -> str:

@@ -1,0 +1,74 @@
+"""The frames of one message or channel, for what signals cannot tell: how often, how late, sent by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from harness.frames import Received
+from harness.units import Duration
+
+if TYPE_CHECKING:
+    from harness.bench.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What was seen of one message, or of a whole channel, oldest first; the last 60 s are remembered.
+
+    name: of the message or channel. channel: its channel. sender: the node that sends the message, "" for a channel.
+    cycle: the message's cycle time, the bench file's supplements included; ``None`` when it is not sent cyclically.
+    on_event: whether changes or writes send the message too, between its cycles or instead of them.
+
+    ``len(bench.traffic("Pedals").frames)`` is the number of frames of that message so far.
+    """
+
+    name: str
+    channel: str
+    sender: str
+    cycle: Duration | None
+    on_event: bool
+    signals: tuple[str, ...]
+    """``Message.Signal`` of each of the message's signals; () for a channel."""
+    frames: tuple[Received, ...]
+
+    def since(self, time: Duration) -> Traffic:
+        """The same, but only the frames that ended at or after ``time``, counted since the world began."""
+        return replace(self, frames=tuple(rx for rx in self.frames if rx.time >= time))
+
+    @property
+    def times(self) -> tuple[Duration, ...]:
+        """When each frame ended, since the world began."""
+        return tuple(Duration(rx.time) for rx in self.frames)
+
+    @property
+    def gaps(self) -> tuple[Duration, ...]:
+        """From the end of each frame to the end of the next."""
+        return tuple(Duration(after - before) for before, after in pairwise(self.times))
+
+
+def traffic(world: World, name: str) -> Traffic:
+    """The traffic of a message (``Message``, ``channel.Message``) or of a channel.
+
+    Raises :class:`~harness.errors.UnknownSignalError` with the nearest message.
+    """
+    if name in world.channels:
+        return Traffic(name, name, "", None, False, (), tuple(world.channels[name].network.trace.frames))
+    tx = world.tx(name)
+    frames = tuple(world.channels[tx.channel].network.trace.of(tx.key))
+    cycle = Duration(tx.plan.cycle_ns) if tx.plan.cycle_ns else None
+    signals = tuple(f"{tx.name}.{signal.name}" for signal in tx.plan.message.signals)
+    return Traffic(tx.name, tx.channel, tx.node, cycle, tx.plan.reacts, signals, frames)
+
+
+def message_names(world: World, channel: str) -> tuple[str, ...]:
+    """The messages that the nodes of a channel send, in the order of the nodes."""
+    world.channel(channel)
+    return tuple(
+        tx.name
+        for node in world.nodes.values()
+        for name, transmitter in node.transmitters.items()
+        if name == channel
+        for tx in transmitter.messages
+    )
