@@ -40,17 +40,19 @@ Values = Mapping[str, Sample | None]
 
 
 class Watch:
-    """Follows a predicate from ``since`` (ns of the world, not in the future) until :meth:`close`.
+    """Follows a predicate from ``since`` (ns of the world, not in the future) to ``until``, or until :meth:`close`.
 
     The state at ``since`` counts: of every signal the last sample at or before it. After that the predicate is
     judged once per frame, when all signals of that frame are updated, first over what the trace remembers and then
     as frames come. An edge must come after ``since``. A cyclic signal that misses five cycles is no data from then
-    on (:attr:`~harness.signals.live.LiveSignal.timeout`), so nothing stays true because its sender died.
+    on (:attr:`~harness.signals.live.LiveSignal.timeout`), so nothing stays true because its sender died. What comes
+    after ``until`` (ns, included; None: no end) does not count.
     """
 
-    def __init__(self, predicate: Predicate, since: int) -> None:
+    def __init__(self, predicate: Predicate, since: int, until: int | None = None) -> None:
         self.predicate = predicate
         self.since = since
+        self.until = math.inf if until is None else until
         self.satisfied_at: int | None = None
         """When the predicate was True first, ns; None so far."""
         self.satisfied_by: Values = {}
@@ -109,6 +111,8 @@ class Watch:
 
     def _receive(self, signals: list[LiveSignal], rx: Received) -> None:
         self._expire_until(rx.time)
+        if rx.time > self.until:
+            return
         before = dict(self._samples)
         carried = False
         for signal in signals:
@@ -121,7 +125,7 @@ class Watch:
             self._judge(rx.time, before)
 
     def _expire_until(self, now: int) -> None:
-        while self._expires < now:
+        while self._expires < min(now, self.until):
             expired_at = int(self._expires)
             before = dict(self._samples)
             for path, limit in self._limits.items():

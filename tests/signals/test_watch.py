@@ -144,6 +144,21 @@ def test_closing_stops_it(car: SmallCar) -> None:
     assert (watch.satisfied_at, other.satisfied_at) == (None, 1 * MS)
 
 
+def test_what_comes_after_the_end_does_not_count(car: SmallCar) -> None:
+    lamp = car.powertrain.signal("BrakeLamp")
+    car.send(0, LAMPS, BrakeLamp="On")
+    car.send(20 * MS, LAMPS, BrakeLamp="On")
+    watches = [Watch(lamp == "On", since=10 * MS, until=end) for end in (40 * MS - 1, 40 * MS, None)]
+    car.send(40 * MS, LAMPS, BrakeLamp="Off")
+    late = [Watch(lamp == "On", since=10 * MS, until=end) for end in (40 * MS - 1, 40 * MS, None)]
+    for found in (watches, late):
+        assert [watch.violated_at for watch in found] == [None, 40 * MS, 40 * MS]
+        assert [len(watch.seen) for watch in found] == [2, 3, 3]
+    silent = [Watch(lamp == "Off", since=40 * MS, until=end) for end in (140 * MS, 140 * MS + 1)]
+    car.loop.run_until(1000 * MS)
+    assert [watch.violated_at for watch in silent] == [None, 140 * MS + 1]
+
+
 def test_the_smallest_margin_is_kept(car: SmallCar) -> None:
     speed = car.powertrain.signal("Speed")
     watch = Watch(speed <= 100, since=0)
