@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ CYCLIC, CHANGE, WRITE = SendType.CYCLIC, SendType.ON_CHANGE, SendType.ON_WRITE
 ACTIVE, REPEATED = SendType.IF_ACTIVE, SendType.REPEATED
 
 
-def message(signal_type: str = "", **attributes: object) -> MessageDef:
+def message(signal_type: str = "", **attributes: Any) -> MessageDef:
     signals = (SignalDef("Value", "Message", start=0, length=8, send_type=signal_type),)
-    return MessageDef("Message", 0x123, 8, signals, **attributes)  # type: ignore[arg-type]
+    return MessageDef("Message", 0x123, 8, signals, **attributes)
 
 
 def plan_of(definition: MessageDef, supplements: Supplements | None = None) -> MessagePlan:
@@ -134,7 +135,7 @@ def test_counter_and_crc_trigger_nothing() -> None:
     ("attributes", "what"),
     [({}, "fast cycle time"), ({"cycle_time_fast_ns": 10 * MS}, "repetitions")],
 )
-def test_repetition_without_its_parameters_warns(attributes: dict[str, int], what: str) -> None:
+def test_repetition_without_its_parameters_warns(attributes: dict[str, Any], what: str) -> None:
     with pytest.warns(HarnessWarning, match=f"claims to be repeated but has no {what}"):
         assert plan_of(message(send_type="OnChangeWithRepetition", **attributes)).repetitions == 0
 
