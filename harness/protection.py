@@ -50,7 +50,7 @@ class Check(NamedTuple):
 
 
 class Protector(Protocol):
-    """Protects and checks payloads of one message; without state, so that sender and receivers share it."""
+    """Protects and checks payloads of one message; it remembers no counter, so that sender and receivers share it."""
 
     counter_modulo: int
     """Number of counter values: 0 to ``counter_modulo - 1``, then 0 again."""
@@ -159,7 +159,7 @@ PROFILES: Mapping[str, _Profile] = {
 class E2EProtector:
     """One AUTOSAR E2E profile on one message. Made by :func:`make_protector`."""
 
-    __slots__ = ("_check", "_first", "_last", "_length", "_nibble", "_protect", "counter_modulo")
+    __slots__ = ("_check", "_first", "_last", "_latest", "_length", "_nibble", "_protect", "counter_modulo")
 
     def __init__(self, profile: _Profile, spec: ProtectionSpec, message: MessageDef) -> None:
         where = f"message {message.name!r}, protection {spec.profile}"
@@ -175,6 +175,7 @@ class E2EProtector:
         self._first = offset + first
         self._last = self._first + max(width, 1)
         self._nibble = width == NIBBLE
+        self._latest: tuple[bytes, Check] = (b"", Check(False, 0))
 
     def protect(self, data: bytearray, counter: int) -> None:
         """Write the counter (0 to ``counter_modulo - 1``), what else the header holds, and the CRC."""
@@ -189,12 +190,18 @@ class E2EProtector:
 
     def check(self, data: bytes) -> Check:
         """Whether the CRC fits, and the counter; a short payload gives ``Check(False, 0)``."""
+        # All receivers of a frame ask about the same object, one after the other: calculate once.
+        known, check = self._latest
+        if data is known:
+            return check
         if len(data) < self._length:
             return Check(False, 0)
         valid = self._check(bytearray(data))  # Some of the package's checks refuse what they could not write to.
-        if self._nibble:
-            return Check(valid, data[self._first] & 0x0F)
-        return Check(valid, int.from_bytes(data[self._first : self._last], "big"))
+        field = data[self._first : self._last]
+        check = Check(valid, field[0] & 0x0F if self._nibble else int.from_bytes(field, "big"))
+        if type(data) is bytes:  # A bytearray could be changed meanwhile.
+            self._latest = data, check
+        return check
 
 
 def _options(profile: _Profile, spec: ProtectionSpec, where: str) -> dict[str, object]:

@@ -17,7 +17,7 @@ from harness.bench.file import BenchFile, NodeState, load_bench_file
 from harness.ecu import Ecu
 from harness.errors import BenchFileError, DatabaseError, nearest
 from harness.plant import Plant
-from harness.restbus import MessagePlan, Supplements, plan_messages
+from harness.restbus import Catalogue, MessagePlan, Supplements, plan_messages
 from harness.signals.database import Database, check_together, load_database
 from harness.signals.definitions import MessageDef
 
@@ -30,7 +30,7 @@ class ChannelPlan:
 
     name: str
     databases: tuple[Database, ...]
-    messages: Mapping[str, MessagePlan]
+    messages: Catalogue
     plans: Mapping[str, tuple[MessagePlan, ...]]
     members: frozenset[str]
     """All nodes of the channel, also those that only receive."""
@@ -77,7 +77,7 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
     check_together(databases)
     supplements = Supplements(cycles=file.cycles, send_types=file.send_types, protections=file.protections)
     every = [message for database in databases for message in database.messages]
-    messages = {plan.message.name: plan for plan in plan_messages(every, supplements)}
+    messages = Catalogue(plan_messages(every, supplements))
     sent: dict[str, list[MessagePlan]] = {}
     for plan in messages.values():
         if plan.message.fd and spec.data_bitrate is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.loop import Loop, Owner
 from harness.plant import Plant
-from harness.restbus import MessagePlan, Transmitter
+from harness.restbus import Catalogue, Transmitter
 
 if TYPE_CHECKING:
     from harness.bus.port import Port
@@ -19,14 +19,14 @@ class Link:
     """An ECU's connection to one channel.
 
     port: its own port, through which it hears the frames of others.
-    messages: the plans of *all* messages of the channel by message name, whoever sends them (also those without
-    sender); the ECU takes from them how to decode and check what it receives, and the nominal cycle times.
+    messages: the plans of *all* messages of the channel, whoever sends them (also those without sender); the ECU takes
+    from them how to decode and check what it receives, and the nominal cycle times.
     transmitter: everything that this node sends on the channel, made with the same port and the node's owner. The ECU
     starts and stops it; nobody else does.
     """
 
     port: Port
-    messages: Mapping[str, MessagePlan]
+    messages: Catalogue
     transmitter: Transmitter
 
 

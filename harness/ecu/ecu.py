@@ -254,9 +254,22 @@ class Ecu:
                 if plan.message.name not in link.transmitter:
                     yield name, plan
 
+    def _carriers(self, channel: str, signal: str) -> list[tuple[str, MessagePlan]]:
+        """The messages of others that have a signal of this name."""
+        return [
+            (name, plan)
+            for name, link in self._links_of(channel).items()
+            for plan in link.messages.with_signal(signal)
+            if plan.message.name not in link.transmitter
+        ]
+
     def _find_message(self, message: str) -> tuple[str, MessagePlan]:
         channel, _, name = message.rpartition(":")
-        found = [(where, plan) for where, plan in self._others(channel) if plan.message.name == name]
+        found = [
+            (where, link.messages[name])
+            for where, link in self._links_of(channel).items()
+            if name in link.messages and name not in link.transmitter
+        ]
         if len(found) == 1:
             return found[0]
         if found:
@@ -273,7 +286,7 @@ class Ecu:
             found = [(received.channel, received.plan)]
         else:
             channel, _, name = signal.rpartition(":")
-            found = [(where, plan) for where, plan in self._others(channel) if name in plan.start_values]
+            found = self._carriers(channel, name)
         if len(found) != 1:
             if found:
                 choice = " or ".join(f"'{where}:{plan.message.name}.{name}'" for where, plan in found)

@@ -28,10 +28,10 @@ class RxMessage:
     """
 
     __slots__ = (
-        "_cache",
         "_cancel",
         "_check",
         "_counter",
+        "_length",
         "_loop",
         "_modulo",
         "_on_error",
@@ -42,6 +42,7 @@ class RxMessage:
         "_selectors",
         "_since",
         "_unread",
+        "_values",
         "_watched",
         "data",
         "errors",
@@ -59,9 +60,10 @@ class RxMessage:
         codec = plan.message.codec
         self._selectors = tuple(codec.signal_raw(name) for name in plan.multiplexers)
         self._cancel: Callable[[], None] | None = None
-        self._on_valid: list[Callable[[RxMessage], object]] = []
-        self._on_error: list[Callable[[RxMessage], object]] = []
-        self._watched: list[_Watch] = []
+        self._length = plan.message.length
+        self._on_valid: tuple[Callable[[RxMessage], object], ...] = ()
+        self._on_error: tuple[Callable[[RxMessage], object], ...] = ()
+        self._watched: tuple[_Watch, ...] = ()
         self.reset()
 
     # -- what models read ----------------------------------------------------------------------------------------
@@ -106,31 +108,29 @@ class RxMessage:
         """Last valid physical value of a signal; None before the first. Decoded once per frame.
 
         A multiplexed signal keeps the value of the last frame that carried it.
+        Raises :class:`~harness.errors.UnknownSignalError`.
         """
-        held = self._held(signal)
-        return None if held is None else held[1]
+        value = self._values.get(signal)
+        if value is None:
+            value = self._latest(self.plan.reader(signal))
+            if value is not None:
+                self._values[signal] = value
+        return value
 
     def text(self, signal: str) -> str | None:
         """Last valid value as the label of the value table; None before the first, or without label."""
-        held = self._held(signal)
-        return None if held is None else self.plan.message.signal(signal).text(held[0])
+        codec = self.plan.message.codec
+        raw = self._latest(codec.signal_raw(signal))
+        return None if raw is None else codec.text(signal, raw)
 
-    def _held(self, signal: str) -> tuple[Number, Number] | None:
-        held = self._cache.get(signal)
-        if held is None and self.data is not None:
-            raw = self._raw(signal)
-            if raw is not None:
-                held = self._cache[signal] = (raw, self.plan.message.signal(signal).to_physical(raw))
-        return held
-
-    def _raw(self, signal: str) -> Number | None:
-        read = self.plan.message.codec.signal_raw(signal)
-        if not self._selectors or self.data is None:
-            return read(self.data) if self.data is not None else None
+    def _latest(self, read: Callable[[bytes], Number | None]) -> Number | None:
+        """What the newest frame that carries it says."""
+        if not self._selectors:
+            return None if self.data is None else read(self.data)
         for data in reversed(self._pages.values()):
-            raw = read(data)
-            if raw is not None:
-                return raw
+            value = read(data)
+            if value is not None:
+                return value
         return None
 
     # -- what the ECU calls --------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class RxMessage:
         self.errors = 0
         self._counter: int | None = None
         self._unread = 0  # frames since, whose counter could not be read
-        self._cache: dict[str, tuple[Number, Number]] = {}
+        self._values: dict[str, Number] = {}  # of the last valid frame, as far as somebody asked
         self._pages: dict[tuple[Number | None, ...], bytes] = {}
         self._since = self._loop.now
         for watch in self._watched:
@@ -162,15 +162,15 @@ class RxMessage:
 
     def on_valid(self, callback: Callable[[RxMessage], object]) -> None:
         """Call ``callback(self)`` for every valid frame."""
-        self._on_valid.append(callback)
+        self._on_valid += (callback,)
 
     def on_error(self, callback: Callable[[RxMessage], object]) -> None:
         """Call ``callback(self)`` for every frame that is not valid."""
-        self._on_error.append(callback)
+        self._on_error += (callback,)
 
     def on_change(self, signal: str, callback: Callable[[Number, Number | None], object]) -> None:
         """Call ``callback(value, previous)`` when the signal's valid value changes."""
-        self._watched.append(_Watch(signal, callback))
+        self._watched += (_Watch(signal, callback),)
 
     def receive(self, received: Received) -> None:
         """Take one frame from the port."""
@@ -186,8 +186,8 @@ class RxMessage:
         self.errors = 0
         self.data = data
         self.time = received.time
-        if self._cache:
-            self._cache.clear()
+        if self._values:
+            self._values.clear()
         if self._selectors:
             page = tuple([read(data) for read in self._selectors])
             self._pages.pop(page, None)  # so that the newest page is the last
@@ -201,7 +201,7 @@ class RxMessage:
                 watch.callback(value, previous)
 
     def _is_valid(self, data: bytes) -> bool:
-        if len(data) < self.plan.message.length:
+        if len(data) < self._length:
             self._unread += 1
             return False
         if self._check is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from harness.restbus.plan import MessagePlan, Supplements, plan_messages, stagger
+from harness.restbus.plan import Catalogue, MessagePlan, Supplements, plan_messages, stagger
 from harness.restbus.sendtypes import SendType, parse_send_type
 from harness.restbus.transmitter import Change, Transmitter, TxMessage
 
 __all__ = [
+    "Catalogue",
     "Change",
     "MessagePlan",
     "SendType",

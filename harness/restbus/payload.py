@@ -58,19 +58,18 @@ class Payload:
         for name, value in values.items():
             if name in given and given[name] == value and not force:
                 continue
-            signal = self._plan.message.signal(name)
+            slot = self._plan.slot(name)
+            signal = slot.signal
             if name in self._reserved:
                 raise SignalError(
                     f"signal {signal.full_name!r} is written by the protection of its message; "
                     "to send a wrong one, declare a disturbance: WrongCounter or WrongCrc"
                 )
+            number = value
             if isinstance(value, (Quantity, Duration)):
-                fresh[name] = signal.to_raw(
-                    in_unit(value, signal.unit, f"signal {signal.full_name!r}"), strict=not force
-                )
-            else:
-                fresh[name] = signal.to_raw(value, strict=not force)
-            if signal.multiplexer is None and not signal.is_multiplexer:
+                number = in_unit(value, signal.unit, f"signal {signal.full_name!r}")
+            fresh[name] = signal.to_raw(number, strict=False) if force else slot.to_raw(number)
+            if slot.plain:
                 learnt[name] = value
         if not fresh:
             return []
@@ -84,19 +83,17 @@ class Payload:
         return self._write(fresh)
 
     def _write(self, fresh: Mapping[str, int | float]) -> list[str]:
-        raws, codec = self.raws, self._plan.message.codec
+        raws, plan = self.raws, self._plan
         changed = [name for name, raw in fresh.items() if raws[name] != raw]
         if not changed:
             return changed
-        rebuild = False
         for name in changed:
             raws[name] = fresh[name]
-            rebuild = rebuild or name in self._plan.multiplexers
-        if rebuild:
-            self.data[:] = self._plan.payload_of(raws)
+        if plan.multiplexers and any(name in plan.multiplexers for name in changed):
+            self.data[:] = plan.payload_of(raws)
         else:
             for name in changed:
-                codec.writer(name)(self.data, raws[name])
+                plan.slot(name).write(self.data, raws[name])
         return changed
 
     def _select(self, fresh: dict[str, int | float], force: bool) -> None:
@@ -117,7 +114,7 @@ class Payload:
                     f"message {message.name!r} cannot carry {', '.join(map(repr, fresh))} in one frame: "
                     f"no value of multiplexer {above!r} selects them together"
                 )
-        for name in {*allowed, *explicit}:
+        for name in dict.fromkeys([*allowed, *explicit]):
             multiplexer, numbers = message.signal(name), allowed.get(name, multiplexers[name])
             present = int(multiplexer.to_physical(fresh.get(name, self.raws[name])))
             if present in numbers:

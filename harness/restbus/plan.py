@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -11,6 +11,7 @@ from operator import or_
 from harness.errors import ConfigError, HarnessWarning
 from harness.protection import ProtectionSpec, Protector, make_protector, protection_of
 from harness.restbus.sendtypes import SendType, parse_send_type
+from harness.restbus.slots import Number, Slot, reader_of, slot_of
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.layout import root_selection
 from harness.units import time_text
@@ -61,6 +62,8 @@ class MessagePlan:
     start_payload: bytes = field(init=False, repr=False)
     multiplexers: Mapping[str, frozenset[int]] = field(init=False, repr=False)
     """The numbers that each multiplexer may have."""
+    _slots: dict[str, Slot] = field(init=False, repr=False, default_factory=dict)
+    _readers: dict[str, Callable[[bytes], Number | None]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         message = self.message
@@ -75,6 +78,20 @@ class MessagePlan:
         object.__setattr__(self, "start_values", raws)
         object.__setattr__(self, "start_payload", self.payload_of(raws))
         object.__setattr__(self, "protector", protector)
+
+    def slot(self, signal: str) -> Slot:
+        """How to set a signal. Raises :class:`~harness.errors.UnknownSignalError`."""
+        slot = self._slots.get(signal)
+        if slot is None:
+            slot = self._slots[signal] = slot_of(self.message, self.message.signal(signal))
+        return slot
+
+    def reader(self, signal: str) -> Callable[[bytes], Number | None]:
+        """How to read a signal's physical value. Raises :class:`~harness.errors.UnknownSignalError`."""
+        reader = self._readers.get(signal)
+        if reader is None:
+            reader = self._readers[signal] = reader_of(self.message, signal)
+        return reader
 
     @property
     def reacts(self) -> bool:
@@ -103,6 +120,33 @@ class MessagePlan:
         for signal in self.selected(raws):
             self.message.codec.writer(signal.name)(data, raws[signal.name])
         return bytes(data)
+
+
+class Catalogue(Mapping[str, MessagePlan]):
+    """All messages of a channel by name, and which of them have a signal; made once per bench.
+
+    A name that occurs twice is the later plan's.
+    """
+
+    def __init__(self, plans: Iterable[MessagePlan]) -> None:
+        self._plans = {plan.message.name: plan for plan in plans}
+        self._by_signal: dict[str, list[MessagePlan]] = {}
+        for plan in self._plans.values():
+            for signal in plan.start_values:
+                self._by_signal.setdefault(signal, []).append(plan)
+
+    def with_signal(self, signal: str) -> Iterable[MessagePlan]:
+        """The messages that have a signal of this name; none for an unknown one."""
+        return self._by_signal.get(signal, ())
+
+    def __getitem__(self, name: str) -> MessagePlan:
+        return self._plans[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plans)
+
+    def __len__(self) -> int:
+        return len(self._plans)
 
 
 def plan_messages(messages: Iterable[MessageDef], supplements: Supplements | None = None) -> list[MessagePlan]:

@@ -10,7 +10,7 @@ from harness.ecu import Ecu, EcuContext, Link
 from harness.frames import Received
 from harness.loop import Loop, Owner
 from harness.plant import Plant, Role
-from harness.restbus import MessagePlan, Transmitter
+from harness.restbus import Catalogue, Transmitter
 from tests.restbus.scripted_port import MS, PLANS
 
 
@@ -52,7 +52,7 @@ class Vehicle:
         *,
         sends: Mapping[str, tuple[str, ...]] | None = None,
         drift_ppm: float = 0.0,
-        messages: Mapping[str, MessagePlan] = PLANS,
+        messages: Catalogue = PLANS,
         **parameters: object,
     ) -> Any:
         """Attach a model to all channels and power it on; ``sends``: its messages by channel."""

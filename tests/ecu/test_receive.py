@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.ecu import RxMessage
 from harness.frames import Frame, Received
 from harness.loop import Loop, Owner
+from harness.restbus import MessagePlan
 from tests.restbus.scripted_port import MS, PLANS, ScriptedPort
 
 
@@ -183,18 +184,18 @@ def test_changes_of_a_signal() -> None:
 
 def test_decoding_is_lazy_and_cached_per_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     receiver = Receiver("Speed")
-    signal = receiver.plan.message.signal("VehicleSpeed")
+    calls: list[str] = []
+    original = type(receiver.plan).reader
+
+    def counted(plan: MessagePlan, signal: str) -> object:
+        calls.append(signal)
+        return original(plan, signal)
+
+    monkeypatch.setattr(MessagePlan, "reader", counted)
     receiver.protected(1, "0000640000000000")
-    calls: list[float] = []
-    original = type(signal).to_physical
-
-    def counted(self: Any, raw: float) -> float:
-        calls.append(raw)
-        return original(self, raw)
-
-    monkeypatch.setattr(type(signal), "to_physical", counted)
     assert calls == []
     assert receiver.rx.value("VehicleSpeed") == receiver.rx.value("VehicleSpeed") == 10.0
-    assert calls == [100]
+    assert calls == ["VehicleSpeed"]
     receiver.protected(2, "0000c80000000000")
     assert receiver.rx.value("VehicleSpeed") == 20.0
+    assert calls == ["VehicleSpeed", "VehicleSpeed"]

@@ -9,17 +9,14 @@ from pathlib import Path
 from harness.errors import HarnessWarning
 from harness.frames import Frame, Received
 from harness.loop import Loop, Owner
-from harness.restbus import MessagePlan, Transmitter, plan_messages
+from harness.restbus import Catalogue, MessagePlan, Transmitter, plan_messages
 from harness.signals.database import load_database
 
 MS = 1_000_000
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", HarnessWarning)
-    PLANS: dict[str, MessagePlan] = {
-        plan.message.name: plan
-        for plan in plan_messages(load_database(Path(__file__).parent / "data" / "sendtypes.dbc").messages)
-    }
+    PLANS = Catalogue(plan_messages(load_database(Path(__file__).parent / "data" / "sendtypes.dbc").messages))
 
 
 class ScriptedPort:
