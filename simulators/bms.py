@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from harness.ecu import StateMachine, every, on_signal
-from harness.units import ms, s
+from harness.loop import Timer
+from harness.units import Duration, ms, s
 from simulators.cell_data import CAPACITY_AH, CELLS, state_of_charge
 from simulators.powertrain import CRASH, KEY_ON, PowertrainEcu, clamp, fresh
 
@@ -68,6 +69,7 @@ class Bms(PowertrainEcu):
     """When the counted charge is further off from what the voltage says, the voltage is believed."""
 
     def start(self) -> None:
+        super().start()
         self.machine = StateMachine(self, "Open", states=tuple(STATES))
         self.request = self.rx("TorqueRequest")
         self.speed = self.rx("VehicleSpeed")
@@ -77,12 +79,19 @@ class Bms(PowertrainEcu):
         self.cell_warning = 0
         self.cell_out_since: int | None = None
         self.cell_warned_at = 0
+        self.cell_timer: Timer | None = None
         self.hot_since: int | None = None
         self.cell_page = 0
         self.drive(negative=0, precharge=0, positive=0)
         self.charge_percent = self.nvm.get("state_of_charge", self.charge_by_voltage())
         self.nvm.setdefault("charge_taken_ah", 0.0)
         self.measure()
+
+    def power_off(self) -> None:
+        """Coils without supply let go of their contactors."""
+        super().power_off()
+        for contactor in ("negative", "precharge", "positive"):
+            self.plant[f"contactor_{contactor}_command"] = 0
 
     # -- contactors ------------------------------------------------------------------------------------------------
 
@@ -93,7 +102,7 @@ class Bms(PowertrainEcu):
             if self.machine.state in ("Precharge", "Closed"):
                 self.machine.to("Open")
             self.open_contactors()
-        elif self.machine.state == "Open":
+        else:
             self.begin_closing()
 
     @on_signal("CrashDetected")
@@ -109,13 +118,17 @@ class Bms(PowertrainEcu):
             self.forget_fault()
 
     def begin_closing(self) -> None:
-        """VEH-001: negative contactor first; not with a cause to keep them open."""
-        obstacle = self.obstacle()
-        if obstacle:
-            self.fail(obstacle)
+        """VEH-001: negative contactor first; not with a cause to keep them open, nor while they still move."""
+        if self.machine.state != "Open" or not self.get("ContactorRequest", 0):
             return
-        self.drive(negative=1, precharge=0, positive=0)
-        self.machine.after(self.CONTACTOR_TIMEOUT, self.check_closed)
+        moving = self.driven_at + int(self.CONTACTOR_CLOSE_TIME) - self.now
+        if moving > 0:
+            self.machine.after(Duration(moving), self.begin_closing)
+        elif obstacle := self.obstacle():
+            self.fail(obstacle)
+        else:
+            self.drive(negative=1, precharge=0, positive=0)
+            self.machine.after(self.CONTACTOR_TIMEOUT, self.check_closed)
 
     def obstacle(self) -> int:
         """The fault that forbids closing, or NONE."""
@@ -183,6 +196,7 @@ class Bms(PowertrainEcu):
         self.plant["contactor_negative_command"] = negative
         self.plant["contactor_precharge_command"] = precharge
         self.plant["contactor_positive_command"] = positive
+        self.driven_at = self.now
         self.after(self.CONTACTOR_OPEN_TIME, self.report_contactors)
         self.after(self.CONTACTOR_CLOSE_TIME, self.report_contactors)
 
@@ -201,6 +215,8 @@ class Bms(PowertrainEcu):
             self.machine.to("Open")
         self.cell_warning = 0
         self.isolation_warning = False
+        if self.cell_timer is not None:
+            self.cell_timer.cancel()
 
     # -- supervision -----------------------------------------------------------------------------------------------
 
@@ -255,7 +271,7 @@ class Bms(PowertrainEcu):
         elif not self.cell_warning and self.now - self.cell_out_since >= self.CELL_TIME:
             self.cell_warning = out
             self.cell_warned_at = self.now
-            self.after(self.CELL_OPEN_TIME, self.open_for_cells)
+            self.cell_timer = self.after(self.CELL_OPEN_TIME, self.open_for_cells)
 
     def open_for_cells(self) -> None:
         """VEH-012: the time that the driver had is over."""
@@ -326,9 +342,9 @@ class Bms(PowertrainEcu):
     def report_contactors(self) -> None:
         """Voltage, current, contactors, state."""
         plant = self.plant.values
-        self.set(
-            PackVoltage=clamp(plant["pack_voltage"], 0.0, 600.0),
-            PackCurrent=clamp(plant["pack_current"], -600.0, 600.0),
+        self.show(
+            PackVoltage=round(clamp(plant["pack_voltage"], 0.0, 600.0), 1),
+            PackCurrent=round(clamp(plant["pack_current"], -600.0, 600.0), 1),
             ContactorNegative=int(plant["contactor_negative"]),
             ContactorPrecharge=int(plant["contactor_precharge"]),
             ContactorPositive=int(plant["contactor_positive"]),
@@ -341,16 +357,19 @@ class Bms(PowertrainEcu):
         plant = self.plant.values
         discharge = self.discharge_limit()
         derating = self.derating()
-        self.set(
+        self.show(
             DischargeCurrentLimit=discharge,
             ChargeCurrentLimit=self.charge_limit(),
-            DischargePowerLimit=clamp(discharge * plant["pack_voltage"] / 1000.0, 0.0, 200.0),
+            DischargePowerLimit=round(clamp(discharge * plant["pack_voltage"] / 1000.0, 0.0, 200.0), 1),
             DeratingFactor=100.0 * derating,
+        )
+        isolation = plant["isolation_resistance"] * plant["pack_voltage"] / 1000.0
+        self.show(
             IsolationWarning=int(self.isolation_warning),
             CellVoltageWarning=self.cell_warning,
             TemperatureWarning=int(derating == 0.0),
             DeratingActive=int(derating < 1.0),
-            IsolationResistance=clamp(plant["isolation_resistance"] * plant["pack_voltage"] / 1000.0, 0.0, 6553.5),
+            IsolationResistance=round(clamp(isolation, 0.0, 6553.5), 1),
         )
 
     @every(100 * ms)

@@ -35,7 +35,8 @@ class Axle:
             return min(max(wanted, -limit), limit)
         braking = -wanted if speed > 0.0 else wanted
         if -limit <= braking <= limit:
-            steady = self.PEAK_SLIP * braking / limit
+            share = braking / limit
+            steady = self.PEAK_SLIP * share * abs(share)
             # A wheel on its way back from sliding first has to spin up again.
             self.slip += (steady - self.slip) * min(1.0, seconds / self.RELAXATION_S)
             return wanted
@@ -151,5 +152,5 @@ class Motor:
 
     @classmethod
     def losses(cls, torque: float, speed: float) -> float:
-        """Copper and iron losses, W."""
+        """Copper and iron losses, W, while it is excited."""
         return cls.COPPER_LOSS_W_PER_NM2 * torque * torque + cls.IRON_LOSS_W_PER_RAD_S * abs(speed)

@@ -7,13 +7,12 @@ from typing import ClassVar
 from harness.ecu import RxMessage, every, on_message
 from harness.units import ms
 from simulators.powertrain import PowertrainEcu, clamp
-from simulators.roles import WHEELS
 
-_SIGNALS = {
-    "front_left": "WheelSpeedFrontLeft",
-    "front_right": "WheelSpeedFrontRight",
-    "rear_left": "WheelSpeedRearLeft",
-    "rear_right": "WheelSpeedRearRight",
+_WHEEL_SPEEDS = {
+    "wheel_speed_front_left": "WheelSpeedFrontLeft",
+    "wheel_speed_front_right": "WheelSpeedFrontRight",
+    "wheel_speed_rear_left": "WheelSpeedRearLeft",
+    "wheel_speed_rear_right": "WheelSpeedRearRight",
 }
 
 
@@ -43,11 +42,13 @@ class Esp(PowertrainEcu):
     """Pressure that comes back per tick, bar."""
 
     def start(self) -> None:
+        super().start()
         self.demand_bar = 0.0
         self.pressure_bar = 0.0
         self.controlling = False
         self.abs_until = -1
         self.measure()
+        self.report_motion()
 
     @on_message("Pedals")
     def follow_pedal(self, message: RxMessage) -> None:
@@ -58,21 +59,25 @@ class Esp(PowertrainEcu):
 
     @every(10 * ms)
     def measure(self) -> None:
-        """Sense, control, report: VEH-015 and VEH-016."""
+        """VEH-016: sense slip and pressure, control them."""
         plant = self.plant.values
         speed = abs(plant["vehicle_speed"])
         slip = self.largest_slip(speed)
         self.control_slip(speed, slip)
-        wheels = {_SIGNALS[wheel]: min(abs(plant[f"wheel_speed_{wheel}"]), 400.0) for wheel in WHEELS}
-        self.set(
+        self.show(BrakePressure=clamp(plant["brake_pressure"], 0.0, 250.0), WheelSlipMax=clamp(slip, 0.0, 100.0))
+
+    @every(20 * ms)
+    def report_motion(self) -> None:
+        """VEH-015, VEH-016: speed, standstill, anti-lock control."""
+        plant = self.plant.values
+        speed = abs(plant["vehicle_speed"])
+        self.show(
             VehicleSpeed=speed,
             LongitudinalAcceleration=clamp(plant["acceleration"], -20.0, 20.0),
             Standstill=int(self.standing(speed)),
             AbsActive=int(self.now < self.abs_until),
-            BrakePressure=clamp(plant["brake_pressure"], 0.0, 250.0),
-            WheelSlipMax=clamp(slip, 0.0, 100.0),
-            **wheels,
         )
+        self.show(**{signal: min(abs(plant[role]), 400.0) for role, signal in _WHEEL_SPEEDS.items()})
 
     def standing(self, speed_kmh: float) -> bool:
         """Whether the vehicle stands."""
@@ -83,7 +88,7 @@ class Esp(PowertrainEcu):
         if speed_kmh < self.STANDSTILL_KMH:
             return 0.0
         plant = self.plant.values
-        slowest = min(abs(plant[f"wheel_speed_{wheel}"]) for wheel in WHEELS)
+        slowest = min([abs(plant[role]) for role in _WHEEL_SPEEDS])
         return max(0.0, round(100.0 * (1.0 - slowest / speed_kmh), 6))
 
     def abs_wanted(self, speed_kmh: float, slip_percent: float) -> bool:

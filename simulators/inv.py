@@ -37,6 +37,7 @@ class Inv(PowertrainEcu):
     """The discharge resistor is switched off after so long, lest it burn, and the state is Fault."""
 
     def start(self) -> None:
+        super().start()
         self.machine = StateMachine(self, "Off", states=tuple(STATES))
         self.request = self.rx("TorqueRequest")
         self.discharging_since: int | None = None
@@ -44,6 +45,13 @@ class Inv(PowertrainEcu):
         self.plant["active_discharge"] = 0
         self.plant["motor_torque_command"] = 0
         self.measure()
+        self.report_limits()
+
+    def power_off(self) -> None:
+        """An inverter without supply does not switch."""
+        super().power_off()
+        self.plant["motor_torque_command"] = 0
+        self.plant["active_discharge"] = 0
 
     @on_message("TorqueRequest")
     def follow_request(self, message: RxMessage) -> None:
@@ -62,14 +70,21 @@ class Inv(PowertrainEcu):
         self.machine_step()
         self.apply_torque()
         plant = self.plant.values
-        self.set(
-            MotorSpeed=clamp(plant["motor_speed"], -16000, 16000),
+        self.show(
+            MotorSpeed=round(clamp(plant["motor_speed"], -16000, 16000)),
             DcLinkVoltage=clamp(plant["dc_link_voltage"], 0.0, 600.0),
             InverterState=STATES[self.machine.state],
-            MotorTorqueLimit=self.torque_limit(),
-            MotorRegenLimit=self.regen_limit(),
-            MotorTemperature=clamp(plant["motor_temperature"], -40, 215),
-            InverterTemperature=clamp(plant["inverter_temperature"], -40, 215),
+        )
+
+    @every(20 * ms)
+    def report_limits(self) -> None:
+        """VEH-006: what is allowed, and the temperatures."""
+        plant = self.plant.values
+        self.show(
+            MotorTorqueLimit=round(self.torque_limit(), 1),
+            MotorRegenLimit=round(self.regen_limit(), 1),
+            MotorTemperature=round(clamp(plant["motor_temperature"], -40, 215)),
+            InverterTemperature=round(clamp(plant["inverter_temperature"], -40, 215)),
         )
 
     # -- torque ----------------------------------------------------------------------------------------------------
@@ -77,7 +92,7 @@ class Inv(PowertrainEcu):
     def apply_torque(self) -> None:
         """Regulate to the request within the own limits, and report what the motor makes."""
         self.plant["motor_torque_command"] = self.permitted_torque() if self.enabled() else 0.0
-        self.set(MotorTorque=clamp(self.plant.values["motor_torque"], -400.0, 400.0))
+        self.show(MotorTorque=clamp(self.plant.values["motor_torque"], -400.0, 400.0))
 
     def permitted_torque(self) -> float:
         """The requested torque, Nm, cut to what the inverter allows in driving and in braking."""

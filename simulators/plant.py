@@ -192,9 +192,11 @@ class VehiclePlant(Plant):
     def _step_high_voltage(self, torque: float, seconds: float) -> None:
         values, pack = self.values, self.pack
         motor = self.body.motor_speed
-        power = torque * motor + Motor.losses(torque, motor)
+        power = torque * motor + Motor.losses(torque, motor) if torque else 0.0
         if values["contactor_positive"] and values["contactor_negative"]:
-            power += self.AUXILIARY_W + values["compressor_power"] * 1000.0
+            power += values["compressor_power"] * 1000.0
+            if values["dcdc_converter"]:
+                power += self.AUXILIARY_W
             pack.step(pack.current_for(power), seconds)
             self.link.voltage = pack.voltage
             return
@@ -203,7 +205,7 @@ class VehiclePlant(Plant):
             precharge = values["precharge_resistance"]
         discharge = bool(values["active_discharge"]) and not values["active_discharge_fault"]
         before = self.link.voltage
-        self.link.step(seconds, pack.voltage, precharge, discharge, power if torque else 0.0)
+        self.link.step(seconds, pack.voltage, precharge, discharge, power)
         mean = 0.5 * (before + self.link.voltage)
         pack.step((pack.voltage - mean) / precharge if precharge is not None else 0.0, seconds)
 
@@ -218,7 +220,8 @@ class VehiclePlant(Plant):
         values, pack = self.values, self.pack
         outside = values["outside_temperature"]
         pack.warm(seconds, outside)
-        loss = Motor.losses(values["motor_torque"], self.body.motor_speed)
+        torque = values["motor_torque"]
+        loss = Motor.losses(torque, self.body.motor_speed) if torque else 0.0
         for name, share, capacity, cooling in (("motor", 0.7, 28e3, 45.0), ("inverter", 0.3, 6e3, 40.0)):
             if not values[f"{name}_temperature_held"]:
                 over = values[f"{name}_temperature"] - outside
@@ -230,7 +233,7 @@ class VehiclePlant(Plant):
     def _step_supply(self, seconds: float) -> None:
         values = self.values
         load = 12.0 + sum(values[f"{lamp}_current"] for lamp in LAMPS) + 0.15 * values["fan_speed"]
-        converter = self.connected
+        converter = self.connected and values["dcdc_converter"] != 0.0
         values["supply_current"] = -4.0 if converter else load
         if not values["supply_voltage_held"]:
             target = 14.1 if converter else 12.65 - 0.01 * load

@@ -12,6 +12,19 @@ CRASH = 1
 class PowertrainEcu(Ecu):
     """Sleeps and wakes with the network (VEH-064), as the gateway's network management says."""
 
+    def start(self) -> None:
+        self._shown: dict[tuple[str, ...], dict[str, float]] = {}
+
+    def show(self, **signals: float) -> None:
+        """As :meth:`set`, for what is worked out over and over: nothing when it is the same as the last time.
+
+        A signal always comes with the same others.
+        """
+        names = tuple(signals)
+        if self._shown.get(names) != signals:
+            self._shown[names] = signals
+            self.set(signals)
+
     @on_message("NetworkStatus")
     def follow_network(self, message: RxMessage) -> None:
         """Stop sending on PrepareSleep, start again on Awake."""

@@ -27,8 +27,8 @@ MOTION = (
     Role("vehicle_speed", "km/h", 0.0, "speed over ground, negative backward; setting it moves the vehicle on at that "
          "speed", -60.0, 260.0),
     _flag("vehicle_speed_held", "1: the vehicle stands on rollers that hold its speed, whatever motor and brakes do"),
-    Role("held_acceleration", "m/s2", 0.0, "how fast the rollers change the speed while vehicle_speed_held is 1; negative down to "
-         "standstill at most", -15.0, 15.0),
+    Role("held_acceleration", "m/s2", 0.0, "how fast the rollers change the speed while vehicle_speed_held is 1; "
+         "negative down to standstill at most", -15.0, 15.0),
     Role("acceleration", "m/s2", 0.0, "longitudinal, negative when a vehicle that goes forward brakes (sensed)"),
     Role("distance", "m", 0.0, "way travelled since the world began, either direction (sensed)"),
     Role("gradient", "%", 0.0, "rise of the road, 100 % is 45 degrees (set by the test)", -40.0, 40.0),
@@ -80,6 +80,7 @@ HIGH_VOLTAGE = (
     Role("dc_link_voltage", "V", 0.0, "behind the contactors (sensed)"),
     _flag("active_discharge", "1: the DC link is discharged through a resistor (driven by INV)"),
     _flag("active_discharge_fault", "1: the discharge resistor is broken (set by the test)"),
+    _flag("dcdc_converter", "1: feeds the 12 V supply from the DC link (driven by VCU)"),
     Role("compressor_power", "kW", 0.0, "electric, from the DC link (driven by HVAC)", 0.0, 6.0),
 )  # fmt: skip
 

@@ -16,8 +16,8 @@ NO_REASON, NOT_READY, NOT_STANDSTILL, BRAKE_NOT_PRESSED, SPEED_TOO_HIGH, LEVER_I
 (NO_FAULT, PRECHARGE_TIMEOUT, CRASHED, ISOLATION_LOW, CELL_OVERVOLTAGE, CELL_UNDERVOLTAGE, PEDAL_MISSING, PEDAL_CORRUPT,
  BATTERY_MISSING, INVERTER_MISSING, SPEED_MISSING, CONTACTOR_FAULT, OVERTEMPERATURE) = range(13)  # fmt: skip
 """Values of ``FaultCode``."""
-BATTERY_CLOSED, BATTERY_FAULT = 2, 3
-"""Values of ``BatteryState``."""
+BATTERY_FAULT = 3
+"""Value of ``BatteryState``."""
 FAULT_OF_BATTERY = {
     1: PRECHARGE_TIMEOUT, 2: CRASHED, 3: ISOLATION_LOW, 4: CELL_OVERVOLTAGE, 5: CELL_UNDERVOLTAGE,
     6: OVERTEMPERATURE, 7: CONTACTOR_FAULT, 8: CONTACTOR_FAULT,
@@ -54,6 +54,8 @@ class Vcu(TorquePath):
     COMPRESSOR_MIN_DERATING_PERCENT = 30.0
     """Below this the compressor is refused (VEH-052)."""
     COMPRESSOR_MAX_KW = 5.0
+    CONVERTER_MIN_A = 3.0
+    """The DC/DC converter works when the battery allows more than this."""
 
     def start(self) -> None:
         super().start()
@@ -138,10 +140,9 @@ class Vcu(TorquePath):
     @on_message("BatteryStatus")
     def follow_battery(self, message: RxMessage) -> None:
         """VEH-001, VEH-002, VEH-011, VEH-012: Ready with closed contactors, Fault with those of the battery."""
-        state = self.get("BatteryState")
-        if state == BATTERY_FAULT and self.machine.state not in ("Off", "Fault"):
+        if self.get("BatteryState") == BATTERY_FAULT and self.machine.state not in ("Off", "Fault"):
             self.fail(FAULT_OF_BATTERY.get(int(self.get("BatteryFault", 0)), CONTACTOR_FAULT))
-        elif state == BATTERY_CLOSED and self.machine.state == "Precharge":
+        elif self.battery_closed() and self.machine.state == "Precharge":
             self.machine.to("Ready")
             self.refresh()
 
@@ -319,9 +320,11 @@ class Vcu(TorquePath):
         """State, gear, requests."""
         state = self.machine.state
         high_voltage = state in ("Precharge", "Ready", "Drive", "Limp")
+        powered = high_voltage and state != "Precharge" and self.battery_closed()
+        self.switch_converter(powered)
         power = self.compressor_limit_kw()
         self.show(
-            InverterEnable=int(high_voltage and state != "Precharge"),
+            InverterEnable=int(powered),
             ContactorRequest=int(high_voltage),
         )
         self.show(
@@ -340,6 +343,11 @@ class Vcu(TorquePath):
         if not self.get("SpeedLimiterSwitchPowertrain", 0):
             return 0
         return 2 if self.direction() and self.speed_limit_nm < self.accelerator_map(self.accelerator) else 1
+
+    def switch_converter(self, powered: bool) -> None:
+        """VEH-010: the 12 V supply lives on its battery when the high-voltage one allows no current."""
+        allowed = self.get("DischargeCurrentLimit", 0.0) > self.CONVERTER_MIN_A
+        self.plant["dcdc_converter"] = int(powered and allowed)
 
     # -- compressor ------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from harness.units import ms
 from simulators.governor import Governor
 from simulators.powertrain import PowertrainEcu, clamp, fresh
 
+BATTERY_CLOSED = 2
+"""Value of ``BatteryState``."""
+
 
 class TorquePath(PowertrainEcu):
     """From pedals to ``TorqueRequest``. Torques are magnitudes in the gear's direction until the very end.
@@ -25,18 +28,24 @@ class TorquePath(PowertrainEcu):
     FULL_DISCHARGE_A = 300.0
     """Discharge current of the battery that goes with full torque."""
     FULL_CHARGE_A = 150.0
-    BATTERY_EFFICIENCY = 0.9
-    """Mechanical power per power of the battery."""
+    AUXILIARY_KW = 0.4
+    """Power that the DC/DC converter needs."""
+    DRAG_W_PER_RAD_S = 1.2
+    """Power that turning the excited motor costs."""
+    MOTOR_EFFICIENCY = 0.92
+    """Mechanical power per remaining electric power."""
     TOP_SPEED_KMH = 150.0
     REVERSE_SPEED_KMH = 25.0
     LIMP_TORQUE_NM = 20.0
     """VEH-008"""
     LIMP_SPEED_KMH = 30.0
-    """VEH-008"""
-    MAX_REGEN_TORQUE_NM = 150.0
+    """Not to be exceeded in Limp (VEH-008)."""
+    LIMP_SPEED_MARGIN_KMH = 1.0
+    """So much lower is what the governor aims at in Limp, as it overshoots."""
+    MAX_REGEN_TORQUE_NM = 110.0
     LIFT_OFF_REGEN_NM = 80.0
     """Regenerative torque with both pedals released."""
-    BRAKE_REGEN_NM_PER_PERCENT = 3.0
+    BRAKE_REGEN_NM_PER_PERCENT = 2.0
     """Regenerative torque that the brake pedal adds."""
     REGEN_MIN_SPEED_KMH = 5.0
     """No regenerative torque below (VEH-017)."""
@@ -44,6 +53,8 @@ class TorquePath(PowertrainEcu):
     """It comes back linearly over so many km/h above."""
     REGEN_LOOK_AHEAD_S = 0.08
     """How old a speed is when the torque made with it is on the bus again."""
+    REGEN_MAX_SLIP_PERCENT = 15.0
+    """None while a wheel slips more or the anti-lock system works: it could not let go of the brake."""
     REGEN_MAX_SOC_PERCENT = 95.0
     """None above (VEH-017)."""
     GEAR_RATIO = 9.0
@@ -55,6 +66,7 @@ class TorquePath(PowertrainEcu):
     TICK_S = 0.01
 
     def start(self) -> None:
+        super().start()
         self.governor = Governor()
         self.speed_limit_nm = 0.0
         self.recent_limits = (0.0, 0.0)
@@ -105,14 +117,19 @@ class TorquePath(PowertrainEcu):
         """VEH-006: what the inverter allows, Nm; 0 when it is silent."""
         return self.get("MotorTorqueLimit", 0.0) if fresh(self.motor_limits, self.INVERTER_TIMEOUT) else 0.0
 
+    def battery_closed(self) -> bool:
+        """Whether the battery feeds the DC link."""
+        return self.get("BatteryState") == BATTERY_CLOSED
+
     def battery_limit(self) -> float:
         """VEH-006, VEH-010: what the battery allows, Nm: its current in proportion, its power at the motor's speed."""
-        if not fresh(self.battery_limits, self.BATTERY_TIMEOUT):
+        if not fresh(self.battery_limits, self.BATTERY_TIMEOUT) or not self.battery_closed():
             return 0.0
         by_current = self.MAX_TORQUE_NM * self.get("DischargeCurrentLimit", 0.0) / self.FULL_DISCHARGE_A
-        power = (self.get("DischargePowerLimit", 0.0) - self.compressor_reserve_kw()) * 1000.0 * self.BATTERY_EFFICIENCY
         speed = self.motor_rad_s
-        return max(0.0, min(by_current, power / speed) if speed > 1.0 else by_current)
+        kilowatt = self.get("DischargePowerLimit", 0.0) - self.AUXILIARY_KW - self.compressor_reserve_kw()
+        watt = (kilowatt * 1000.0 - self.DRAG_W_PER_RAD_S * speed) * self.MOTOR_EFFICIENCY
+        return max(0.0, min(by_current, watt / speed) if speed > 1.0 else by_current)
 
     def compressor_reserve_kw(self) -> float:
         """Battery power that the climate compressor uses, kW."""
@@ -123,7 +140,7 @@ class TorquePath(PowertrainEcu):
         target = self.TOP_SPEED_KMH if self.direction() >= 0 else self.REVERSE_SPEED_KMH
         if self.get("SpeedLimiterSwitchPowertrain", 0):
             target = min(target, self.get("SpeedLimitPowertrain", target))
-        return min(target, self.LIMP_SPEED_KMH) if self.limping() else target
+        return min(target, self.LIMP_SPEED_KMH - self.LIMP_SPEED_MARGIN_KMH) if self.limping() else target
 
     def govern(self) -> None:
         """VEH-018: work out the limit by speed, every tick."""
@@ -135,14 +152,15 @@ class TorquePath(PowertrainEcu):
 
     def regen_limit(self) -> float:
         """VEH-017: largest regenerative torque, Nm, as a positive number."""
-        if not (fresh(self.motor_limits, self.INVERTER_TIMEOUT) and fresh(self.battery_limits, self.BATTERY_TIMEOUT)):
+        known = fresh(self.motor_limits, self.INVERTER_TIMEOUT) and fresh(self.battery_limits, self.BATTERY_TIMEOUT)
+        if not known or self.battery_full() or self.wheels_slip():
             return 0.0
         current = self.get("ChargeCurrentLimit", 0.0)
         by_current = self.MAX_REGEN_TORQUE_NM * current / self.FULL_CHARGE_A
         power = current * self.get("PackVoltage", 0.0)
         speed = self.motor_rad_s
         battery = min(by_current, power / speed) if speed > 1.0 else by_current
-        limit = min(battery, self.get("MotorRegenLimit", 0.0)) * self.regen_by_speed() * self.regen_by_charge()
+        limit = min(battery, self.get("MotorRegenLimit", 0.0)) * self.regen_by_speed()
         return min(limit, self.LIMP_TORQUE_NM) if self.limping() else limit
 
     def regen_by_speed(self) -> float:
@@ -151,9 +169,13 @@ class TorquePath(PowertrainEcu):
         speed = self.speed_kmh + slowing * self.REGEN_LOOK_AHEAD_S * 3.6
         return clamp((speed - self.REGEN_MIN_SPEED_KMH) / self.REGEN_FADE_KMH, 0.0, 1.0)
 
-    def regen_by_charge(self) -> float:
-        """VEH-017: 0 above 95 % state of charge."""
-        return 0.0 if self.get("StateOfCharge", 100.0) > self.REGEN_MAX_SOC_PERCENT else 1.0
+    def battery_full(self) -> bool:
+        """VEH-017: above 95 % state of charge."""
+        return self.get("StateOfCharge", 100.0) > self.REGEN_MAX_SOC_PERCENT
+
+    def wheels_slip(self) -> bool:
+        """Whether ESP needs all brakes for itself."""
+        return bool(self.get("AbsActive", 0)) or self.get("WheelSlipMax", 0.0) > self.REGEN_MAX_SLIP_PERCENT
 
     # -- torque ----------------------------------------------------------------------------------------------------
 
@@ -192,14 +214,18 @@ class TorquePath(PowertrainEcu):
         drive = self.drive_torque(driver, self.limit_of_request(limit)) * share
         regen = self.regen_torque(regen_limit) * share if direction and not drive else 0.0
         backward = self.get("MotorSpeed", 0.0) < 0
-        self.set(
-            TorqueRequest=direction * drive + (regen if backward else -regen),
-            DriverTorque=direction * driver,
-            InverterTorqueLimit=inverter,
-            BatteryTorqueLimit=battery,
-            SpeedTorqueLimit=min(speed, 400.0),
-            TorqueLimit=min(limit, 400.0),
-            RegenTorqueLimit=regen_limit,
+        self.show(
+            TorqueRequest=round(direction * drive + (regen if backward else -regen), 1),
+            DriverTorque=round(direction * driver, 1),
+        )
+        self.show(
+            InverterTorqueLimit=round(inverter, 1),
+            BatteryTorqueLimit=round(battery, 1),
+            SpeedTorqueLimit=round(min(speed, 400.0), 1),
+            TorqueLimit=round(min(limit, 400.0), 1),
+            RegenTorqueLimit=round(regen_limit, 1),
+        )
+        self.show(
             RegenDeceleration=regen * self.GEAR_RATIO / self.WHEEL_RADIUS_M / self.MASS_KG,
         )
 

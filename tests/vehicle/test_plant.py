@@ -351,6 +351,7 @@ def test_supply_is_charged_with_high_voltage(rig: Rig) -> None:
     assert rig.plant["supply_voltage"] < 12.7
     assert rig.plant["supply_current"] > 0
     rig.close()
+    rig.plant["dcdc_converter"] = 1
     rig.run(2 * s)
     assert rig.plant["supply_voltage"] == pytest.approx(14.1, abs=0.05)
     rig.plant["supply_voltage"] = 9
