@@ -315,7 +315,7 @@ class Ecu:
         channel, _, own = name.rpartition(":")
         found: list[tuple[TxMessage, str]] = []
         for link in self._links_of(channel).values():
-            here = [tx for tx in link.transmitter.messages if own in tx.plan.start_values]
+            here = link.transmitter.with_signal(own)
             if len(here) > 1:
                 choice = " or ".join(f"'{tx.name}.{own}'" for tx in here)
                 raise UnknownSignalError(f"{self.name} sends {own!r} in several messages of one channel: set {choice}")

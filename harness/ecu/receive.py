@@ -58,7 +58,7 @@ class RxMessage:
         self._check = plan.protector.check if plan.protector else None
         self._modulo = plan.protector.counter_modulo if plan.protector else 1
         codec = plan.message.codec
-        self._selectors = tuple(codec.signal_raw(name) for name in plan.multiplexers)
+        self._selectors = [codec.signal_raw(name) for name in plan.multiplexers]
         self._cancel: Callable[[], None] | None = None
         self._length = plan.message.length
         self._on_valid: tuple[Callable[[RxMessage], object], ...] = ()
@@ -112,7 +112,11 @@ class RxMessage:
         """
         value = self._values.get(signal)
         if value is None:
-            value = self._latest(self.plan.reader(signal))
+            read = self.plan.reader(signal)
+            if self._selectors:
+                value = self._latest(read)
+            elif self.data is not None:
+                value = read(self.data)
             if value is not None:
                 self._values[signal] = value
         return value
@@ -124,7 +128,7 @@ class RxMessage:
         return None if raw is None else codec.text(signal, raw)
 
     def _latest(self, read: Callable[[bytes], Number | None]) -> Number | None:
-        """What the newest frame that carries it says."""
+        """What the newest frame that carries the signal says."""
         if not self._selectors:
             return None if self.data is None else read(self.data)
         for data in reversed(self._pages.values()):

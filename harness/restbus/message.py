@@ -22,7 +22,7 @@ Tamper = Callable[[bytes, int | None], bytes | None]
 to send nothing."""
 
 _ON_CHANGE, _ON_WRITE = int(SendType.ON_CHANGE), int(SendType.ON_WRITE)
-_IF_ACTIVE, _REPEATED = int(SendType.IF_ACTIVE), int(SendType.REPEATED)
+_REPEATED = int(SendType.REPEATED)
 _CACHED_COUNTERS = 256
 _LONG_AGO = -(1 << 62)
 
@@ -79,9 +79,9 @@ class TxMessage:
 
     __slots__ = (
         "_attached", "_cycle_ticket", "_deferred", "_due", "_enabled", "_fast_due", "_fast_step", "_fast_ticket",
-        "_flight", "_frames", "_in_port", "_is_active", "_kinds", "_last", "_left", "_loop", "_min_delay", "_owner",
+        "_flight", "_frames", "_in_port", "_is_active", "_last", "_left", "_loop", "_min_delay", "_owner",
         "_payload", "_piled", "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step",
-        "_ticket", "_version", "_waiting", "counter", "modulo", "on_request", "plan", "tamper",
+        "_ticket", "_triggers", "_version", "_waiting", "counter", "modulo", "on_request", "plan", "tamper",
     )  # fmt: skip
 
     def __init__(self, loop: Loop, port: Port, plan: MessagePlan, owner: Owner) -> None:
@@ -95,7 +95,7 @@ class TxMessage:
         self._step = owner.world_delay(plan.cycle_ns) if plan.cycle_ns else 0
         self._fast_step = owner.world_delay(plan.fast_cycle_ns) if plan.fast_cycle_ns else 0
         self._min_delay = owner.world_delay(plan.min_delay_ns)
-        self._kinds = plan.send_types
+        self._triggers = plan.triggers
         self._reacts = plan.reacts
         self._running = False
         self._enabled = True
@@ -266,7 +266,7 @@ class TxMessage:
             self._ticket += 1
             self._cycle_ticket, self._due = self._ticket, first
             self._loop.post(first, MODEL, self._cycle, self._ticket)
-        if self.plan.send_type & SendType.IF_ACTIVE and self.plan.is_active(self._payload.raws):
+        if self.plan.if_active and self.plan.is_active(self._payload.raws):
             self._is_active = True
             self._start_fast(first)
 
@@ -298,15 +298,15 @@ class TxMessage:
             self._changed()
         if not (self._reacts and self._running and self._enabled):
             return
-        kinds = self._kinds
+        triggers = self._triggers
         triggered = repeated = False
         for name in (*values, *changed):
-            kind = kinds[name]
+            kind = triggers[name]
             if kind & _ON_WRITE or (kind & _ON_CHANGE and name in changed):
                 triggered = True
                 repeated = repeated or bool(kind & _REPEATED)
         was_active = self._is_active
-        if self.plan.send_type & _IF_ACTIVE and changed:
+        if self.plan.if_active and changed:
             self._is_active = self.plan.is_active(self._payload.raws)
         if self._is_active and not was_active:
             triggered = True

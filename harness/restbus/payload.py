@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 from harness.errors import SignalError, ValueRangeError
 from harness.restbus.plan import MessagePlan
+from harness.restbus.slots import Slot
 from harness.units import Duration, Quantity, in_unit
+
+_NOTHING = object()
 
 
 class Payload:
@@ -16,11 +19,10 @@ class Payload:
     the same call sets the multiplexer too. A value of a branch is kept while another branch is sent.
     """
 
-    __slots__ = ("_given", "_loaded", "_plan", "_raws", "_reserved", "data")
+    __slots__ = ("_given", "_loaded", "_plan", "_raws", "data")
 
     def __init__(self, plan: MessagePlan) -> None:
         self._plan = plan
-        self._reserved = (plan.protection.counter, plan.protection.crc) if plan.protection else ()
         self.reset()
 
     def reset(self) -> None:
@@ -28,7 +30,8 @@ class Payload:
         self._raws: dict[str, int | float] = dict(self._plan.start_values)
         self._loaded = False
         self.data = bytearray(self._plan.start_payload)
-        self._given: dict[str, object] = {}  # by plain signal, what set() was last given: mostly the same again
+        # What set() was last given, by signal: mostly it is the same again. Empty for a multiplexed message.
+        self._given: dict[str, object] = {}
 
     @property
     def raws(self) -> dict[str, int | float]:
@@ -52,44 +55,43 @@ class Payload:
         ``force``: then the value is sent as far as the bits go), :class:`~harness.errors.UnitError`, and
         :class:`~harness.errors.SignalError` for counter and CRC of a protected message. Then nothing has changed.
         """
-        given = self._given
-        fresh: dict[str, int | float] = {}
-        learnt: dict[str, object] = {}
+        plan, given = self._plan, self._given
+        fresh: list[tuple[str, Slot, object, int | float]] = []
         for name, value in values.items():
-            if name in given and given[name] == value and not force:
+            if not force and given.get(name, _NOTHING) == value:
                 continue
-            slot = self._plan.slot(name)
-            signal = slot.signal
-            if name in self._reserved:
+            slot = plan.slot(name)
+            if slot.reserved:
                 raise SignalError(
-                    f"signal {signal.full_name!r} is written by the protection of its message; "
+                    f"signal {slot.signal.full_name!r} is written by the protection of its message; "
                     "to send a wrong one, declare a disturbance: WrongCounter or WrongCrc"
                 )
             number = value
             if isinstance(value, (Quantity, Duration)):
-                number = in_unit(value, signal.unit, f"signal {signal.full_name!r}")
-            fresh[name] = signal.to_raw(number, strict=False) if force else slot.to_raw(number)
-            if slot.plain:
-                learnt[name] = value
+                number = in_unit(value, slot.signal.unit, f"signal {slot.signal.full_name!r}")
+            raw = slot.signal.to_raw(number, strict=False) if force else slot.to_raw(number)
+            fresh.append((name, slot, value, raw))
         if not fresh:
             return []
-        if self._plan.multiplexers:
-            self._select(fresh, force)
-        if force:
-            for name in learnt:
-                given.pop(name, None)  # A strict set() of the same value must be checked.
-        else:
-            given.update(learnt)
-        return self._write(fresh)
+        if plan.multiplexers:
+            return self._set_selecting({name: raw for name, _, _, raw in fresh}, force)
+        raws, data = self.raws, self.data
+        changed = []
+        for name, slot, value, raw in fresh:
+            # A strict set() of a value that was forced must be checked, so it is not remembered.
+            given[name] = _NOTHING if force else value
+            if raws[name] != raw:
+                raws[name] = raw
+                slot.write(data, raw)
+                changed.append(name)
+        return changed
 
-    def _write(self, fresh: Mapping[str, int | float]) -> list[str]:
+    def _set_selecting(self, fresh: dict[str, int | float], force: bool) -> list[str]:
+        self._select(fresh, force)
         raws, plan = self.raws, self._plan
         changed = [name for name, raw in fresh.items() if raws[name] != raw]
-        if not changed:
-            return changed
-        for name in changed:
-            raws[name] = fresh[name]
-        if plan.multiplexers and any(name in plan.multiplexers for name in changed):
+        raws.update(fresh)
+        if any(name in plan.multiplexers for name in changed):
             self.data[:] = plan.payload_of(raws)
         else:
             for name in changed:

@@ -43,7 +43,7 @@ class MessagePlan:
     *if active*; None without. send_type: what makes it go out; ``send_types``: the same by signal name.
     repetitions: further frames after the one that a change or write sends, each ``fast_cycle_ns`` after the other.
     min_delay_ns: shortest time between two frames, 0 for none. start_delay_ns: from the start of the node to the first
-    cyclic frame; the database's, or else a staggered one.
+    cyclic frame; the database's, or else a staggered one. ``send_types`` left out: every signal as the message.
     protection: how it is protected; None for not at all. protector: made from it; also receivers use it.
     """
 
@@ -56,10 +56,16 @@ class MessagePlan:
     start_delay_ns: int = 0
     protection: ProtectionSpec | None = None
     send_types: Mapping[str, SendType] = field(default_factory=dict)
+    triggers: Mapping[str, int] = field(init=False, repr=False)
+    """``send_types`` as plain integers for the hot path."""
     protector: Protector | None = field(init=False, repr=False)
     start_values: Mapping[str, int | float] = field(init=False, repr=False)
     """Raw values."""
     start_payload: bytes = field(init=False, repr=False)
+    reacts: bool = field(init=False, repr=False)
+    """Whether setting a signal can send a frame."""
+    if_active: bool = field(init=False, repr=False)
+    """Whether the send type holds *if active*."""
     multiplexers: Mapping[str, frozenset[int]] = field(init=False, repr=False)
     """The numbers that each multiplexer may have."""
     _slots: dict[str, Slot] = field(init=False, repr=False, default_factory=dict)
@@ -74,6 +80,10 @@ class MessagePlan:
             if int(multiplexer.to_physical(raws[name])) not in known:
                 raws[name] = multiplexer.to_raw(min(known), strict=False)
         protector = make_protector(self.protection, message) if self.protection else None
+        kinds = self.send_types or dict.fromkeys(raws, self.send_type)
+        object.__setattr__(self, "triggers", {name: int(kind) for name, kind in kinds.items()})
+        object.__setattr__(self, "reacts", bool(self.send_type & _EVENT))
+        object.__setattr__(self, "if_active", bool(self.send_type & SendType.IF_ACTIVE))
         object.__setattr__(self, "multiplexers", numbers)
         object.__setattr__(self, "start_values", raws)
         object.__setattr__(self, "start_payload", self.payload_of(raws))
@@ -83,7 +93,8 @@ class MessagePlan:
         """How to set a signal. Raises :class:`~harness.errors.UnknownSignalError`."""
         slot = self._slots.get(signal)
         if slot is None:
-            slot = self._slots[signal] = slot_of(self.message, self.message.signal(signal))
+            reserved = self.protection is not None and signal in (self.protection.counter, self.protection.crc)
+            slot = self._slots[signal] = slot_of(self.message, signal, reserved)
         return slot
 
     def reader(self, signal: str) -> Callable[[bytes], Number | None]:
@@ -92,11 +103,6 @@ class MessagePlan:
         if reader is None:
             reader = self._readers[signal] = reader_of(self.message, signal)
         return reader
-
-    @property
-    def reacts(self) -> bool:
-        """Whether setting a signal can send a frame."""
-        return bool(self.send_type & _EVENT)
 
     def is_active(self, raws: Mapping[str, int | float]) -> bool:
         """Whether a signal of send type *if active* differs from its inactive value."""

@@ -17,19 +17,19 @@ class Slot(NamedTuple):
     """What is needed to set one signal of a message that is being sent.
 
     to_raw: raw value of a physical value or label, range checked. write: puts it into a payload.
-    plain: in every frame, and selects nothing.
+    reserved: belongs to the protection of its message and cannot be set.
     """
 
     signal: SignalDef
     to_raw: Callable[[object], Number]
     write: Writer
-    plain: bool
+    reserved: bool
 
 
-def slot_of(message: MessageDef, signal: SignalDef) -> Slot:
-    """The slot of a signal."""
-    plain = signal.multiplexer is None and not signal.is_multiplexer
-    return Slot(signal, quick_to_raw(signal), message.codec.writer(signal.name), plain)
+def slot_of(message: MessageDef, name: str, reserved: bool) -> Slot:
+    """The slot of a signal. Raises :class:`~harness.errors.UnknownSignalError`."""
+    signal = message.signal(name)
+    return Slot(signal, quick_to_raw(signal), message.codec.writer(name), reserved)
 
 
 def quick_to_raw(signal: SignalDef) -> Callable[[object], Number]:

@@ -43,7 +43,8 @@ class Transmitter:
         self.resets = 0
         """How often :meth:`reset` was called: counters begin anew each time."""
         self.messages = tuple(TxMessage(loop, port, plan, owner) for plan in plans)
-        self._by_name = {message.name: message for message in self.messages}
+        self._by_name = {message.plan.message.name: message for message in self.messages}
+        self._by_signal: dict[str, list[TxMessage]] | None = None
         self._on_start: list[Callable[[], object]] = []
 
     def start(self) -> None:
@@ -94,6 +95,15 @@ class Transmitter:
                 f"{self.owner.name} sends no message {name!r} on channel {self.port.channel!r}"
                 f"{nearest(name, self._by_name)}"
             ) from None
+
+    def with_signal(self, signal: str) -> list[TxMessage]:
+        """The messages that have a signal of this name; none for an unknown one."""
+        if self._by_signal is None:
+            self._by_signal = {}
+            for message in self.messages:
+                for name in message.plan.start_values:
+                    self._by_signal.setdefault(name, []).append(message)
+        return self._by_signal.get(signal, [])
 
     def __contains__(self, name: object) -> bool:
         return name in self._by_name
