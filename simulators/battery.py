@@ -100,9 +100,9 @@ class DcLink:
         self.voltage = pack
 
     def step(self, seconds: float, pack: float, precharge_ohm: float | None, discharge: bool, load: float) -> None:
-        """Without closed main contactors: charge through ``precharge_ohm`` (None: open), discharge, feed ``load`` W.
+        """Without closed main contactors: charge through ``precharge_ohm`` (None: open), discharge, feed ``load``.
 
-        Exact for constant resistances, so the step may be as long as the time constant.
+        load: W; negative, when a motor that brakes feeds the link. Exact for constant resistances, so the step may be as long as the time constant.
         """
         conductance = 1.0 / self.BLEEDER_OHM
         source = 0.0
@@ -113,7 +113,7 @@ class DcLink:
             source = pack / precharge_ohm
         final = source / conductance
         voltage = final + (self.voltage - final) * exp(-seconds * conductance / self.CAPACITANCE_F)
-        if load > 0.0 and voltage > 0.0:
+        if load:
             energy = 0.5 * self.CAPACITANCE_F * voltage * voltage - load * seconds
             voltage = sqrt(2.0 * energy / self.CAPACITANCE_F) if energy > 0.0 else 0.0
         self.voltage = voltage

@@ -133,18 +133,20 @@ class Body:
 
 
 class Motor:
-    """Asynchronous machine with its inverter: without a fed DC link it makes no torque and no voltage."""
+    """Asynchronous machine with its inverter: without a DC link in its range it makes no torque and no voltage."""
 
     MAX_TORQUE_NM = 210.0
     MAX_POWER_W = 90_000.0
     MIN_LINK_V = 150.0
+    MAX_LINK_V = 450.0
+    """Above this voltage the inverter's hardware stops switching."""
     COPPER_LOSS_W_PER_NM2 = 0.09
     IRON_LOSS_W_PER_RAD_S = 1.1
 
     @classmethod
     def torque(cls, wanted: float, speed: float, link: float) -> float:
         """Torque, Nm, that it makes at ``speed`` rad/s and ``link`` V when ``wanted`` Nm are asked for."""
-        if link < cls.MIN_LINK_V:
+        if not cls.MIN_LINK_V <= link <= cls.MAX_LINK_V:
             return 0.0
         pace = abs(speed)
         limit = cls.MAX_TORQUE_NM if pace * cls.MAX_TORQUE_NM <= cls.MAX_POWER_W else cls.MAX_POWER_W / pace
