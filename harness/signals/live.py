@@ -196,8 +196,6 @@ class LiveSignal:
 
     def sample_of(self, rx: Received) -> Sample | None:
         """The sample in one frame of the message; None when it does not carry the signal or cannot be decoded."""
-        if rx.frame.remote:
-            return None
         try:
             raw = self._read(rx.frame.data)
         except DecodeError:

@@ -111,6 +111,11 @@ def test_floats_are_what_the_bits_make_of_them(value: float) -> None:
     assert struct.unpack("<f", struct.pack("<f", value))[0] == value
 
 
+@given(values(SignalDef("F", "M", 0, 32, is_float=True, minimum=0, maximum=0.1)))
+def test_floats_are_not_rounded_beyond_the_limit(value: float) -> None:
+    assert 0 <= value <= 0.1 < struct.unpack("<f", struct.pack("<f", 0.1))[0]
+
+
 @given(st.sampled_from([16, 32, 64]), st.data())
 def test_floats_without_a_range_are_finite(length: int, data: st.DataObject) -> None:
     value = data.draw(values(SignalDef("F", "M", 0, length, is_float=True)))

@@ -130,6 +130,22 @@ def test_nothing_is_decoded_that_nobody_looks_at(car: SmallCar, monkeypatch: pyt
     assert len(decoded) == 1
 
 
+def test_a_frame_is_decoded_once_however_often_it_is_looked_at(car: SmallCar, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = car.powertrain.signal("CellA")
+    decoded: list[bytes] = []
+    read = cell._read
+
+    def counting(data: bytes) -> int | float | None:
+        decoded.append(data)
+        return read(data)
+
+    monkeypatch.setattr(cell, "_read", counting)
+    for cycle in range(100):
+        car.send(cycle * MS, CELLS, Page=min(cycle, 1))
+        assert (cell.raw, cell.time) == (0, 0)
+    assert len(decoded) == 100
+
+
 @st.composite
 def sent(draw: st.DrawFn) -> list[tuple[int, int]]:
     """Times and the value of each frame; None stands for one that cannot be decoded."""

@@ -274,6 +274,8 @@ def test_margins_are_distances_to_the_limit() -> None:
     assert ((speed >= 5) & (pedal >= 3)).unit == ""
     assert (speed >= 5).unit == "km/h"
     assert (lamp == "On").margin(now) is None
+    assert (speed == 7.004).margin(now) == (speed != 7.004).margin(now) == (speed >= 7.004).margin(now) == 0
+    assert (speed < 7.004).margin(now) == (speed > 6.996).margin(now) == 0
     assert (speed >= 5).margin({}) is None
 
 
@@ -300,6 +302,18 @@ def test_the_first_value_is_no_change() -> None:
     assert lamp.changes().holds(samples((lamp, None)), samples((lamp, 1))) is None
     assert lamp.changes().holds(samples((lamp, 1))) is None
     assert torque.changes().holds(samples((torque, math.nan)), samples((torque, math.nan))) is False
+
+
+def test_a_change_to_a_label_comes_from_another_label() -> None:
+    choices = {0: "Off", 1: "On", 2: "On"}
+    definition = SignalDef("Fan", "Fans", 0, 2, choices=choices)
+    fan = LiveSignal(car.powertrain, MessageDef("Fans", 0x302, 1, (definition,)), definition)
+    again, other = samples((fan, 2)), samples((fan, 0))
+    assert fan.changes(to="On").holds(again, samples((fan, 1))) is False
+    assert fan.changes(frm="On").holds(again, samples((fan, 1))) is False
+    assert fan.changes(to="On").holds(again, other) is True
+    assert fan.changes(frm="On").holds(other, again) is True
+    assert fan.changes().holds(again, samples((fan, 1))) is True
 
 
 def test_changes_describes_itself_and_checks_its_values() -> None:

@@ -88,6 +88,8 @@ def test_a_gap_in_the_past_is_a_violation_too(car: SmallCar) -> None:
     car.send(200 * MS, LAMPS, BrakeLamp="On")
     lamp = car.powertrain.signal("BrakeLamp")
     assert Watch(lamp == "On", since=50 * MS).violated_at == 100 * MS + 1
+    assert Watch(lamp == "On", since=100 * MS).satisfied_at == 100 * MS
+    assert Watch(lamp == "On", since=100 * MS + 1).satisfied_at == 200 * MS
     assert Watch(lamp == "On", since=150 * MS).violated_at == 150 * MS
     assert Watch(lamp == "On", since=150 * MS).satisfied_at == 200 * MS
     assert Watch(lamp == "On", since=200 * MS).violated_at is None
