@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.bus.confinement import OCCURRENCES, RECESSIVE_BITS, ErrorCounters
 from harness.bus.length import Measure
 from harness.bus.port import ErrorState
+from harness.bus.subscribers import Subscription
 from harness.errors import BusError
 from harness.frames import Frame, Received
 from harness.loop import DELIVER, Timer
@@ -21,22 +22,6 @@ Entry = tuple[int, int, "Controller", Frame, Callable[[Received], object] | None
 
 QUEUE_LIMIT = 4096
 """Frames that may wait for one bus before each controller keeps only the newest one of each identifier."""
-
-
-class Subscription:
-    """Somebody who wants frames: of the others on the bus, or, without a controller, of all."""
-
-    __slots__ = ("controller", "deliver", "keys")
-
-    def __init__(
-        self, deliver: Callable[[Received], object], keys: Collection[int] | None, controller: Controller | None
-    ) -> None:
-        self.deliver = deliver
-        self.keys = None if keys is None else frozenset(keys)
-        self.controller = controller
-
-    def cancelled(self, _: Received) -> None:
-        """Stands in for the callback once it is cancelled: also within the delivery that is going on."""
 
 
 class Controller:
@@ -98,7 +83,7 @@ class Controller:
         self, callback: Callable[[Received], object], keys: Collection[int] | None = None
     ) -> Callable[[], None]:
         """Call back with every frame of others; see :meth:`harness.bus.port.Port.subscribe`."""
-        return self.bus.add_subscription(Subscription(callback, keys, self))
+        return self.bus.subscribers.add(Subscription(callback, keys, self))
 
     @property
     def tec(self) -> int:
@@ -128,7 +113,8 @@ class Controller:
 
     def restart(self) -> None:
         """Ask for the way back from bus-off: 128 times 11 recessive bits from now on. Otherwise nothing happens."""
-        if self.state is ErrorState.BUS_OFF and self.powered and not self._missing:
+        if self.state is ErrorState.BUS_OFF and not self._missing:
+            self._cancel_restart()
             self._synchronise(OCCURRENCES)
 
     def power(self, on: bool) -> None:
@@ -145,8 +131,7 @@ class Controller:
             self.clear()
             self.bus.break_off(self)
             self._missing, self._join_at = 0, -1
-            if self._restart_timer is not None:
-                self._restart_timer.cancel()
+            self._cancel_restart()
             self.counters.reset()
             self._set_online(False)
             self.update_state()
@@ -177,6 +162,10 @@ class Controller:
                 self._restart_timer = self.bus.loop.after(self._restart_after, self.restart)
         for callback in tuple(self._observers):
             callback(self.state)
+
+    def _cancel_restart(self) -> None:
+        if self._restart_timer is not None:
+            self._restart_timer.cancel()
 
     def _claim(self, order: int) -> None:
         self.bus.claim(order, self)

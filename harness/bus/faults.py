@@ -141,9 +141,7 @@ def seen_by_sender(
     return Damage(kind, end, unheard=not heard, accepted=bool(receivers) and found is None)
 
 
-def seen_by_receivers(
-    times: BitTimes, wire: Wire, kind: str, bit: int, *, active: bool, others_active: bool
-) -> Damage:
+def seen_by_receivers(times: BitTimes, wire: Wire, kind: str, bit: int, *, active: bool, others_active: bool) -> Damage:
     """Error active receivers are the first to see an error, in bit ``bit``; their flag is a bit error to the sender.
 
     active: whether the sender is error active; others_active: whether there are receivers that see only the flag, and

@@ -14,19 +14,19 @@ from heapq import heappop, heappush
 from itertools import count
 
 from harness.bus.confinement import RECESSIVE_BITS, SUSPEND
-from harness.bus.controller import QUEUE_LIMIT, Controller, Entry, Subscription
+from harness.bus.controller import QUEUE_LIMIT, Controller, Entry
 from harness.bus.faults import Injection
 from harness.bus.length import INTERMISSION, BitTimes
 from harness.bus.load import Activity
 from harness.bus.port import ErrorState
+from harness.bus.subscribers import Subscribers, Subscription
 from harness.bus.transmission import Transmission
 from harness.errors import BusError
-from harness.frames import EXTENDED, ErrorFrame, Frame, Received
+from harness.frames import ErrorFrame, Received
 from harness.loop import ARBITRATE, DELIVER, Loop
 
 __all__ = ["Controller", "Injection", "SimBus"]
 
-_ROUTES_LIMIT = 4096
 _CLAIMS_LIMIT = 1 << 16
 # Received(...) without the keyword handling of a named tuple's constructor, once per frame.
 _new_received: Callable[..., Received] = tuple.__new__
@@ -38,6 +38,7 @@ class SimBus:
     bitrate: nominal bit rate, bit/s. data_bitrate: for the data phase of CAN FD, bit/s; None: classic CAN only.
     lookahead: decide the next frame at the end of the last one when nobody can act in between; changes no result.
 
+    >>> from harness.frames import Frame
     >>> loop = Loop()
     >>> bus = SimBus(loop, "body")
     >>> sender, receiver = bus.attach("BCM"), bus.attach("IC")
@@ -75,7 +76,7 @@ class SimBus:
         self._gap = self.times.time(INTERMISSION)
         self._queue_limit = QUEUE_LIMIT
         self._activity = Activity()
-        self._subscriptions: list[Subscription] = []
+        self.subscribers = Subscribers(self.controllers)
         self._error_observers: list[Callable[[ErrorFrame], object]] = []
         self._injections: list[Injection] = []
         self._claims: dict[int, Controller] = {}
@@ -103,7 +104,7 @@ class SimBus:
 
         keys: only frames whose ``key`` is among these; None: all.
         """
-        return self.add_subscription(Subscription(callback, keys, None))
+        return self.subscribers.add(Subscription(callback, keys, None))
 
     def observe_errors(self, callback: Callable[[ErrorFrame], object]) -> Callable[[], None]:
         """Call back at the end of every error frame. Returns what cancels it."""
@@ -132,9 +133,7 @@ class SimBus:
         count: how many frames, None: all. after: how many frames that fit are let pass first.
         Raises :class:`~harness.errors.BusError` for a combination that makes no sense.
         """
-        injection = Injection(
-            key=key, sender=sender, receiver=receiver, kind=kind, bit=bit, count=count, after=after
-        )
+        injection = Injection(key=key, sender=sender, receiver=receiver, kind=kind, bit=bit, count=count, after=after)
         self._injections.append(injection)
         self.careful = True
         return injection
@@ -199,7 +198,7 @@ class SimBus:
         self._free_from = free_from = now + self._gap
         received = _new_received(Received, (now, self.channel, frame, sender.node))
         route = sender.routes.get(order)
-        for subscription in self._route(sender, order, frame) if route is None else route:
+        for subscription in self.subscribers.route(sender, order, frame) if route is None else route:
             subscription.deliver(received)
         if sent is not None:
             sent(received)
@@ -215,6 +214,8 @@ class SimBus:
     # -- the same with care --------------------------------------------------------------------------------------------
 
     def _start_carefully(self, time: int) -> None:
+        if len(self.ready) > self._queue_limit:
+            self._limit_queue()
         entries = self._contenders(time)
         if not entries:
             self.engaged = False
@@ -275,7 +276,7 @@ class SimBus:
         sender, frame = transmission.sender, transmission.frame
         received = Received(self.loop.now, self.channel, frame, sender.node)
         deaf = transmission.deaf
-        for subscription in self._route(sender, transmission.entries[0][0], frame):
+        for subscription in self.subscribers.route(sender, transmission.entries[0][0], frame):
             if subscription.controller not in deaf:
                 subscription.deliver(received)
         return received
@@ -360,20 +361,7 @@ class SimBus:
             controller.coalesce()
         self._queue_limit = max(QUEUE_LIMIT, 2 * len(self.ready))
 
-    # -- subscriptions -------------------------------------------------------------------------------------------------
-
-    def add_subscription(self, subscription: Subscription) -> Callable[[], None]:
-        """Serve a subscription from the next frame on, also from the frame that is being delivered."""
-        self._subscriptions.append(subscription)
-        self._forget_routes()
-
-        def cancel() -> None:
-            if subscription in self._subscriptions:
-                self._subscriptions.remove(subscription)
-                subscription.deliver = subscription.cancelled
-                self._forget_routes()
-
-        return cancel
+    # -- what the controllers tell -----------------------------------------------------------------------------------
 
     def claim(self, order: int, controller: Controller) -> None:
         """A controller is going to send with this arbitration order: one that two nodes use may collide."""
@@ -386,24 +374,5 @@ class SimBus:
 
     def membership_changed(self) -> None:
         """A controller came to the bus or left it."""
-        self._forget_routes()
+        self.subscribers.forget_routes()
         self.careful = True
-
-    def _forget_routes(self) -> None:
-        for controller in self.controllers:
-            controller.routes = {}
-
-    def _route(self, sender: Controller, order: int, frame: Frame) -> list[Subscription]:
-        """Who gets a frame of this sender and arbitration order, in the order of subscription."""
-        key = frame.id | EXTENDED if frame.extended else frame.id
-        route = [
-            subscription
-            for subscription in self._subscriptions
-            if subscription.controller is not sender
-            and (subscription.controller is None or subscription.controller.online)
-            and (subscription.keys is None or key in subscription.keys)
-        ]
-        if len(sender.routes) >= _ROUTES_LIMIT:
-            sender.routes.clear()
-        sender.routes[order] = route
-        return route

@@ -106,9 +106,11 @@ class Transmission:
             winner = next(index for index in range(len(bits)) if index not in losers)
             self.frame = _as_sent(self.entries[winner])
             if active:
-                self.damage = seen_by_sender(
-                    self._times, bits[winner], "bit", place, active=True, receivers=self._receivers_active
-                )
+                # To everybody else it is as if a receiver had found an error there.
+                self.damage = seen_by_receivers(
+                    self._times, bits[winner], "bit", place,
+                    active=self.entries[winner][2].state is ErrorState.ACTIVE, others_active=any(self._receivers_active),
+                )._replace(first=False)  # fmt: skip
                 return
             self.beaten += [self.entries[index] for index in sorted(losers)]
             self.entries = [entry for index, entry in enumerate(self.entries) if index not in losers]
