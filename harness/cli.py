@@ -28,8 +28,6 @@ REPORTS = Path("reports")
 RESULTS = REPORTS / "results"
 JUNIT = REPORTS / "junit.xml"
 HTML = REPORTS / "html"
-REBUILD = "harness report"
-"""The command that a user is told when the report could not be built."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +84,8 @@ def report(results: Path, output: Path) -> int:
     try:
         index = build_report(results, output, project_title(Path.cwd()))
     except ReportError as error:
-        print(f"not built.\n{error}\nThe results are kept in {results}. Build the report later with: {REBUILD}")
+        again = "harness report" if results == RESULTS else f"harness report {results}"
+        print(f"not built.\n{error}\nThe results are kept in {results}. Build the report later with: {again}")
         return 1
     print(f"{os.path.relpath(index)} ({index.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -78,11 +78,12 @@ def _write_blf(path: Path, frames: Sequence[Seen]) -> None:
 
     channels = numbered(frames)
     with can.BLFWriter(str(path)) as writer:
+        writer.start_timestamp = 0.0  # otherwise times would count from the first frame
         for seen in frames:
             frame = seen.frame
             writer.on_message_received(
                 can.Message(
-                    timestamp=seen.time / 1e9,
+                    timestamp=(seen.time + 0.5) / 1e9,  # the writer truncates to whole nanoseconds
                     is_error_frame=isinstance(seen, ErrorFrame),
                     arbitration_id=frame.key & ~EXTENDED,
                     is_extended_id=frame.extended,
