@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import entry_points
 from typing import NamedTuple, Protocol, cast
 
 from e2e import p01, p02, p04, p05, p06, p07, p11
@@ -80,6 +79,8 @@ def make_protector(spec: ProtectionSpec, message: MessageDef) -> Protector:
     profile = PROFILES.get(spec.profile.upper())
     if profile is not None:
         return E2EProtector(profile, spec, message)
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
     makers = entry_points(group=ENTRY_POINTS)
     if spec.profile in makers.names:
         factory = cast("Callable[[ProtectionSpec, MessageDef], Protector]", makers[spec.profile].load())

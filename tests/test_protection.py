@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import harness.protection
 from harness.errors import ConfigError
 from harness.protection import PROFILES, Check, ProtectionSpec, Protector, make_protector, protection_of
 from harness.signals.definitions import MessageDef, SignalDef
@@ -244,7 +243,7 @@ def test_makers_own_checksums_come_from_the_entry_point_group(monkeypatch: pytes
         assert group == "harness.protectors"
         return EntryPoints([entry])
 
-    monkeypatch.setattr(harness.protection, "entry_points", installed)
+    monkeypatch.setattr("importlib.metadata.entry_points", installed)
     monkeypatch.setattr(EntryPoint, "load", lambda self: Xor)
     message = MessageDef("Message", 0x123, 8, header_of("P05", 0))
     protector = make_protector(ProtectionSpec("acme-xor", 0, None, "Counter", "Crc"), message)
