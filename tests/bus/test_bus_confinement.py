@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from harness.bus.confinement import ErrorCounters
@@ -129,7 +131,7 @@ def test_error_in_the_last_bit_of_eof_makes_the_frame_arrive_twice() -> None:
     assert scene.counters() == [(7, 0), (0, 0), (0, 0)]
 
 
-# -- the rules ------------------------------------------------------------------------------------------------------------
+# -- the rules --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["bit", "ack"])
@@ -203,7 +205,7 @@ def test_states_follow_the_counters_and_are_told() -> None:
     assert states == [(128, ErrorState.PASSIVE), (127, ErrorState.ACTIVE)]
 
 
-# -- error passive ------------------------------------------------------------------------------------------------------
+# -- error passive ----------------------------------------------------------------------------------------------------
 
 
 def test_passive_sender_waits_eight_bits_more_after_each_transmission() -> None:
@@ -280,7 +282,7 @@ def test_esi_tells_whether_the_sender_is_passive(tec: int, rec: int, esi: bool) 
     assert scene.seen[0].time == nominal * BIT + data * 500
 
 
-# -- a node alone ---------------------------------------------------------------------------------------------------------
+# -- a node alone -----------------------------------------------------------------------------------------------------
 
 
 def test_node_alone_becomes_passive_and_never_gets_to_bus_off() -> None:
@@ -294,7 +296,7 @@ def test_node_alone_becomes_passive_and_never_gets_to_bus_off() -> None:
     times = [error.time // BIT for error in scene.errors]
     assert {error.kind for error in scene.errors} == {"ack"}
     assert times[:16] == [attempt + index * (attempt + 3) for index in range(16)]
-    assert {after - before for before, after in zip(times[15:], times[16:], strict=False)} == {attempt + 3 + 8}
+    assert {after - before for before, after in pairwise(times[15:])} == {attempt + 3 + 8}
 
 
 def test_passive_tap_does_not_acknowledge_but_a_second_node_ends_it() -> None:
@@ -307,7 +309,7 @@ def test_passive_tap_does_not_acknowledge_but_a_second_node_ends_it() -> None:
     assert scene.sender.tec == 127
 
 
-# -- faults on chosen frames -------------------------------------------------------------------------------------------
+# -- faults on chosen frames ------------------------------------------------------------------------------------------
 
 
 def test_fault_hits_only_frames_of_its_identifier_and_sender() -> None:
