@@ -66,9 +66,10 @@ class Hvac(BodyNode):
             self.integral_kw = 0.0
             return 0.0
         error = self.plant["cabin_temperature"] - self.set_point()
-        integral = self.integral_kw + self.INTEGRAL_KW_PER_K_S * error * self.step_s
-        self.integral_kw = min(max(integral, 0.0), self.MAX_POWER_KW)
-        return min(max(self.GAIN_KW_PER_K * error + self.integral_kw, 0.0), self.MAX_POWER_KW)
+        power = self.GAIN_KW_PER_K * error + self.integral_kw
+        if 0.0 <= power <= min(self.MAX_POWER_KW, self.limit_kw):  # else more integral would not change anything
+            self.integral_kw += self.INTEGRAL_KW_PER_K_S * error * self.step_s
+        return min(max(power, 0.0), self.MAX_POWER_KW)
 
     @on_signal("AirConditioning")
     @on_signal("CabinSetPointRequest")

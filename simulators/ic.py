@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import ClassVar, TypeVar
 
 from harness.ecu import RxMessage, on_message, on_signal
@@ -111,6 +112,7 @@ class Instruments(BodyNode):
     SPEED_GAIN: ClassVar[float] = 1.05
     SPEED_LEAD_KMH: ClassVar[float] = 2.0
     """VEH-040: the display runs in the middle of the band from v to 1.1 v + 4 km/h."""
+    SPEED_STEP_KMH: ClassVar[float] = 0.1
     MISSED_CYCLES: ClassVar[int] = 5
     """VEH-044: missing cycles from which "no data" is shown."""
     ODOMETER_GAP: ClassVar[Duration] = 2 * s
@@ -135,8 +137,9 @@ class Instruments(BodyNode):
         self.arrived("VehicleSpeedBody")
 
     def displayed_speed(self, kmh: float) -> float:
-        """VEH-040: what the speedometer shows, km/h: 0 at standstill, then in the middle of the band."""
-        return min(kmh * self.SPEED_GAIN + min(kmh, self.SPEED_LEAD_KMH), 400.0)
+        """VEH-040: what the speedometer shows, km/h: 0 at standstill, then in the middle of the band, never rounded down."""
+        shown = kmh * self.SPEED_GAIN + min(kmh, self.SPEED_LEAD_KMH)
+        return min(ceil(shown / self.SPEED_STEP_KMH) * self.SPEED_STEP_KMH, 400.0)
 
     def count_distance(self, kmh: float, time: int) -> None:
         """VEH-041: add the way since the last speed message, by the mean of both speeds."""
