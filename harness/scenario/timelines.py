@@ -54,17 +54,25 @@ def timeline(
         change = st.tuples(st.integers(1, slots), st.fixed_dictionaries({}, optional=strategies))
         changes = st.lists(change, unique_by=lambda each: each[0], max_size=min(slots, max_changes))
 
-    def joined(start: dict[str, Value], changes: list[tuple[int, dict[str, Value]]]) -> Timeline:
-        entries: list[tuple[Duration, Mapping[str, Value]]] = [(Duration(0), start)]
-        present = dict(start)
-        for slot, wanted in sorted(changes, key=lambda each: each[0]):
-            news = {name: value for name, value in wanted.items() if value != present[name]}
-            if news:
-                entries.append((Duration(slot * step), news))
-                present.update(news)
-        return entries
+    return _timelines(strategies, changes, step)
 
-    return st.builds(joined, st.fixed_dictionaries(strategies), changes)
+
+@st.composite
+def _timelines(
+    draw: st.DrawFn,
+    strategies: dict[str, st.SearchStrategy[Value]],
+    changes: st.SearchStrategy[list[tuple[int, dict[str, Value]]]],
+    step: int,
+) -> Timeline:
+    # A composite, not a map: Hypothesis then shows the timeline itself as the failing case.
+    present = draw(st.fixed_dictionaries(strategies))
+    entries: list[tuple[Duration, Mapping[str, Value]]] = [(Duration(0), dict(present))]
+    for slot, wanted in sorted(draw(changes), key=lambda change: change[0]):
+        news = {name: value for name, value in wanted.items() if value != present[name]}
+        if news:
+            entries.append((Duration(slot * step), news))
+            present.update(news)
+    return entries
 
 
 def play(bench: Bench, scenario: Timeline) -> None:

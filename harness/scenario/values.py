@@ -17,6 +17,9 @@ from harness.units import Quantity, in_unit
 _SLACK = Fraction(1, 1_000_000)
 """Fraction of a step by which a limit may be missed, as in :meth:`~harness.signals.definitions.SignalDef.to_raw`."""
 
+_EXACT = 1 << 48
+"""Raw values up to here come back from their physical value when that is a float; further out steps melt together."""
+
 
 def values(
     signal: SignalDef | LiveSignal,
@@ -79,6 +82,8 @@ def _steps(definition: SignalDef, low: float, high: float) -> tuple[int, int]:
     offset, scale = Fraction(definition.offset), Fraction(definition.scale)
     bounds = sorted((Fraction(limit) - offset) / scale for limit in (low, high))
     smallest, largest = definition.raw_range
+    if not (isinstance(definition.scale, int) and isinstance(definition.offset, int)):
+        smallest, largest = max(smallest, -_EXACT), min(largest, _EXACT)
     first = max(math.ceil(bounds[0] - _SLACK), int(smallest))
     last = min(math.floor(bounds[1] + _SLACK), int(largest))
     if low > high or first > last:
