@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import find, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from harness.errors import UnitError, ValueRangeError
 from harness.loop import Loop
 from harness.scenario import values
-from harness.signals.database import Database
+from harness.signals.database import Database, load_database
 from harness.signals.definitions import MessageDef, SignalDef, Value
 from harness.signals.network import Network
 from harness.units import V, kmh, mps
@@ -163,9 +164,24 @@ def test_a_quantity_of_another_kind_is_refused() -> None:
         values(SPEED, minimum=3 * V)
 
 
-def test_a_live_signal_will_do() -> None:
-    from pathlib import Path
+VEHICLE = [
+    signal
+    for path in sorted((Path(__file__).parents[2] / "dbc").glob("*.dbc"))
+    for message in load_database(path).messages
+    for signal in message.signals
+]
 
+
+@given(st.sampled_from(VEHICLE), st.data())
+def test_every_signal_of_the_vehicle_has_values_that_it_can_send(signal: SignalDef, data: st.DataObject) -> None:
+    value = data.draw(values(signal))
+    raw = signal.to_raw(value)
+    assert signal.to_physical(raw) == value
+    if signal.choices:
+        assert signal.text(signal.to_raw(data.draw(values(signal, labels=True)))) is not None
+
+
+def test_a_live_signal_will_do() -> None:
     message = MessageDef("Motion", 0x100, 2, (SPEED,))
     network = Network("body", [Database(Path("car.dbc"), "", (), (message,))], Loop())
     assert find(values(network.signal("Speed"), minimum=5), lambda value: True) == 5.0
