@@ -43,6 +43,10 @@ class ScriptedPort:
             if sent is not None:
                 sent(Received(self.loop.now, self.channel, frame, self.node))
 
+    def drop(self, number: int) -> None:
+        """Lose the first so many waiting frames, as a controller does that overwrites them."""
+        del self._waiting[:number]
+
     def subscribe(
         self, callback: Callable[[Received], object], keys: Collection[int] | None = None
     ) -> Callable[[], None]:

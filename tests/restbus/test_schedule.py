@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.frames import Frame
@@ -68,6 +69,33 @@ def test_cyclic_and_on_change_with_minimum_delay() -> None:
     assert sender.port.times == [20, 30, 35, 66, 71, 120]
     assert [data[0] for data in sender.port.payloads] == [0, 1, 3, 0, 0, 0]
     assert [data[1] for data in sender.port.payloads] == [0, 0, 0, 0, 50, 50]
+
+
+def test_a_deferred_frame_and_a_due_one_are_one_frame() -> None:
+    sender = Sender(replace(PLANS["Lamp"], cycle_ns=5 * MS, start_delay_ns=0))
+    lamp = sender.transmitter.message("Lamp")
+    sender.transmitter.start()
+    sender.until(7)
+    lamp.set({"LampState": 1})
+    sender.until(26)
+    assert sender.port.times == [0, 5, 10, 15, 20, 25]
+    sender = Sender(replace(PLANS["Crash"], min_delay_ns=20 * MS, cycle_ns=None))
+    sender.transmitter.start()
+    sender.until(1)
+    sender.transmitter.message("Crash").set({"CrashDetected": 1})  # wants 1, 11, 21, 31
+    sender.until(100)
+    assert sender.port.times == [1, 21, 41]
+
+
+def test_what_waits_for_the_minimum_delay_goes_with_a_frame_that_does_not() -> None:
+    sender = Sender(PLANS["Lamp"])
+    lamp = sender.transmitter.message("Lamp")
+    sender.transmitter.start()
+    sender.until(21)
+    lamp.set({"LampState": 1})  # would go out at 25
+    lamp.send_now()
+    sender.until(50)
+    assert sender.port.times == [20, 21]
 
 
 def test_repetitions_follow_a_change_at_the_fast_cycle_and_begin_anew_with_the_next() -> None:
@@ -237,7 +265,7 @@ PARAMETERS = st.fixed_dictionaries(
     {
         "cycle": st.one_of(st.none(), st.integers(5, 40)),
         "start_delay": st.integers(0, 30),
-        "min_delay": st.sampled_from([0, 0, 2, 3, 5]),
+        "min_delay": st.sampled_from([0, 0, 2, 3, 5, 6]),
         "fast": st.integers(2, 12),
         "repetitions": st.integers(0, 4),
         "on_change": st.booleans(),
@@ -273,8 +301,13 @@ def oracle(parameters: dict[str, int], writes: list[tuple[int, int]], until: int
     return [time for time in frames if time <= until]
 
 
+_TIES: dict[str, Any] = {"start_delay": 0, "on_change": False, "on_write": True}
+
+
 @settings(max_examples=300, deadline=None)
 @given(parameters=PARAMETERS, writes=WRITES)
+@example(parameters={**_TIES, "cycle": None, "min_delay": 6, "fast": 2, "repetitions": 4}, writes=[(0, 1)])
+@example(parameters={**_TIES, "cycle": 5, "min_delay": 5, "fast": 5, "repetitions": 2}, writes=[(7, 1)])
 def test_every_schedule_agrees_with_a_simple_oracle(parameters: dict[str, int], writes: list[tuple[int, int]]) -> None:
     # Odd microseconds, so that no write falls on an instant of the schedule or of another one's repetitions.
     timed = [(time * 1000 + 301 + 7 * number, value) for number, (time, value) in enumerate(sorted(writes))]

@@ -205,6 +205,31 @@ def test_a_change_is_delivered_with_the_first_frame_that_carries_it() -> None:
     assert seen == [10 * MS, 10 * MS]
 
 
+def test_a_frame_that_the_controller_overwrites_hands_its_stimulus_on() -> None:
+    sender, speed = sent("Speed")
+    sender.port.blocked = True
+    change = speed.set({"VehicleSpeed": 20})
+    sender.until(1)
+    speed.send_now()
+    sender.port.drop(1)
+    sender.until(3)
+    sender.port.release()
+    assert change.delivered == 3 * MS
+
+
+def test_a_stimulus_outlives_the_loss_of_the_frame_that_carried_it() -> None:
+    sender, speed = sent("Speed")
+    sender.port.blocked = True
+    sender.until(1)
+    change = speed.set({"VehicleSpeed": 10})  # as the waiting frame has it
+    sender.transmitter.stop()
+    sender.port.drop(1)
+    sender.port.blocked = False
+    sender.transmitter.start()
+    sender.until(2)
+    assert change.delivered == 1 * MS
+
+
 def test_what_is_on_the_bus_already_and_not_sent_again_is_delivered_at_once() -> None:
     sender, door = sent("Door")
     sender.until(5)
