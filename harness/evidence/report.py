@@ -26,6 +26,16 @@ SINGLE_FILE_LIMIT = 150_000_000
 """Bytes of results above which one HTML file gets too large for browser and generator; a folder is written then."""
 TIMEOUT_S = 600
 
+_ENVIRONMENT = {
+    "ALLURE_NO_ANALYTICS": "true",
+    "npm_config_update_notifier": "false",
+    # What npm has fetched once it need not ask for again; and a bench without network should not wait a minute for it.
+    "npm_config_prefer_offline": "true",
+    "npm_config_fetch_retries": "2",
+    "npm_config_fetch_retry_mintimeout": "1000",
+    "npm_config_fetch_retry_maxtimeout": "5000",
+}
+
 _HIDDEN_LABELS = ["host", "thread", "framework", "language", "package", "parentSuite", "suite", "subSuite"]
 _ANALYTICS = re.compile(
     rb"<script async src=\"https://www\.googletagmanager\.com/gtag/js[^>]*></script>\s*"
@@ -100,12 +110,11 @@ def _major(node: str) -> int:
 def _run(command: list[str], folder: Path) -> None:
     # npx starts Allure with whatever `node` the path offers first.
     path = f"{Path(command[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = os.environ | {"PATH": path, "ALLURE_NO_ANALYTICS": "true", "npm_config_update_notifier": "false"}
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=environment,
+            env=os.environ | _ENVIRONMENT | {"PATH": path},
             capture_output=True,
             text=True,
             errors="replace",
