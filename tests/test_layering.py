@@ -17,7 +17,7 @@ LAYERS = (
     ("scenario",),
     ("bench",),
     ("evidence", "requirements"),
-    ("restbus", "ecu"),
+    ("restbus", "ecu", "recording"),
     ("signals", "bus", "plant", "protection"),
     ("loop", "frames"),
     ("units", "errors"),

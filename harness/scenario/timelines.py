@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from harness import units
 from harness.errors import SignalError
 from harness.scenario.values import values
 from harness.signals.definitions import SignalDef, Value
 from harness.signals.live import LiveSignal
 from harness.units import Duration, ms
+from harness.units import duration as checked
 
 if TYPE_CHECKING:
     from harness.bench import Bench
@@ -44,7 +44,7 @@ def timeline(
     >>> find(timeline(door, duration=1 * s), lambda entries: len(entries) > 2)
     [(0 s, {'Doors.Door': 0}), (10 ms, {'Doors.Door': 1}), (20 ms, {'Doors.Door': 0})]
     """
-    span, step = units.duration(duration, "duration"), units.duration(min_step, "min_step", zero=False)
+    span, step = checked(duration, "duration"), checked(min_step, "min_step", zero=False)
     if max_changes < 0:
         raise SignalError(f"a timeline has 0 or more changes, not {max_changes}")
     strategies = _by_name(signals)
