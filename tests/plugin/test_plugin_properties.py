@@ -118,7 +118,9 @@ def test_settings_are_the_tests_own_and_the_profile_is_untouched(project: Projec
     phases = "['explicit', 'reuse', 'generate', 'target', 'shrink']"
     assert f"test_defaults None ['too_slow'] {phases} False 3" in out
     assert f"test_own_deadline 0:00:05 ['too_slow'] {phases} False 3" in out
-    assert "test_plain 0:00:00.200000 [] ['explicit', 'reuse', 'generate', 'target', 'shrink', 'explain'] False 3" in out
+    assert (
+        "test_plain 0:00:00.200000 [] ['explicit', 'reuse', 'generate', 'target', 'shrink', 'explain'] False 3" in out
+    )
     assert "profile: default 0:00:00.200000" in out
 
 

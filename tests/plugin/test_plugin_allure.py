@@ -174,7 +174,9 @@ def test_a(bench, open_bench):
 
 @pytest.mark.parametrize(("option", "names"), [("failed", {"test_b"}), ("all", {"test_a", "test_b"}), ("none", set())])
 def test_record_option(project: Project, option: str, names: set[str]) -> None:
-    project.suite("def test_a(bench):\n    bench.wait(1 * s)\ndef test_b(bench):\n    bench.wait(1 * s)\n    assert 0\n")
+    project.suite(
+        "def test_a(bench):\n    bench.wait(1 * s)\ndef test_b(bench):\n    bench.wait(1 * s)\n    assert 0\n"
+    )
     outcome = project.run("--record", option, "--record-format", "asc", allure=True)
     recorded = {
         name for name, result in outcome.results.items()
