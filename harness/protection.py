@@ -52,7 +52,8 @@ class Protector(Protocol):
     """Protects and checks payloads of one message; it remembers no counter, so that sender and receivers share it."""
 
     counter_modulo: int
-    """Number of counter values: 0 to ``counter_modulo - 1``, then 0 again."""
+    """Number of counter values: 0 to ``counter_modulo - 1``, then 0 again. A maker whose counter begins elsewhere
+    translates in :meth:`protect` and :meth:`check`."""
 
     def protect(self, data: bytearray, counter: int) -> None:
         """Write the counter and then the CRC into ``data``, which has the message's length."""

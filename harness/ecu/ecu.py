@@ -24,17 +24,18 @@ class Ecu:
 
     A model overrides :meth:`start` and marks methods with :func:`~harness.ecu.on_message`,
     :func:`~harness.ecu.on_signal`, :func:`~harness.ecu.every`, :func:`~harness.ecu.on_protection_error`. It never
-    waits; an exception in it ends the test as a :class:`~harness.errors.SimulationError`. Example::
+    waits; an exception in it ends the test as a :class:`~harness.errors.SimulationError`.
 
-        class BodyController(Ecu):
-            node = "BCM"
-
-            def start(self):
-                self.set(BrakeLamp="Off")
-
-            @on_signal("BrakePedal")
-            def on_pedal(self, value, previous):
-                self.set(BrakeLamp="On" if value > 3 else "Off")
+    >>> from harness.ecu import on_signal
+    >>> class BodyController(Ecu):
+    ...     node = "BCM"
+    ...
+    ...     def start(self):
+    ...         self.set(BrakeLamp="Off")
+    ...
+    ...     @on_signal("BrakePedal")
+    ...     def on_pedal(self, value, previous):
+    ...         self.set(BrakeLamp="On" if value > 3 else "Off")
 
     Signals are named ``"Signal"``, ``"Message.Signal"`` or ``"channel:Message.Signal"``, messages ``"Message"`` or
     ``"channel:Message"``: as short as it is unique among what the node receives (or sends, for :meth:`set`).
@@ -332,7 +333,7 @@ class Ecu:
 
 
 class Sleep:
-    """Puts a node's sending to sleep and wakes it, per channel (VEH-064 in the reference vehicle). It goes on hearing.
+    """Puts a node's sending to sleep and wakes it, per channel. It goes on hearing meanwhile.
 
     asleep: channels on which the node does not send at its own wish; a reset or power-on empties it.
     """

@@ -23,17 +23,18 @@ class StateMachine:
 
     states: all states; given, another name raises :class:`~harness.errors.SimulationError`.
 
-    Example::
-
-        def start(self):
-            self.machine = StateMachine(self, "Off", states=("Off", "Precharge", "Ready"))
-
-        @on_signal("KeyPosition")
-        def on_key(self, value, previous):
-            self.machine.to("Precharge")
-
-        def enter_precharge(self):
-            self.machine.after(800 * ms, self.give_up)   # cancelled when Precharge is left
+    >>> from harness.ecu import Ecu, on_signal
+    >>> from harness.units import ms
+    >>> class Battery(Ecu):
+    ...     def start(self):
+    ...         self.machine = StateMachine(self, "Off", states=("Off", "Precharge", "Ready", "Fault"))
+    ...
+    ...     @on_signal("KeyPosition")
+    ...     def on_key(self, value, previous):
+    ...         self.machine.to("Precharge")
+    ...
+    ...     def enter_precharge(self):  # cancelled when Precharge is left
+    ...         self.machine.after(800 * ms, lambda: self.machine.to("Fault"))
     """
 
     def __init__(self, ecu: Ecu, initial: str, *, states: Collection[str] | None = None, prefix: str = "") -> None:

@@ -33,6 +33,23 @@ class Transmitter:
     """All messages that one node sends on one channel.
 
     The schedule runs on the owner's clock (``drift_ppm``). A transmitter is stopped when it is made.
+
+    >>> from harness.bus.simulated import SimBus
+    >>> from harness.restbus import plan_messages
+    >>> from harness.signals.definitions import MessageDef, SignalDef
+    >>> pedal = SignalDef("BrakePedal", "Pedals", start=0, length=8, scale=0.5, unit="%")
+    >>> plans = plan_messages([MessageDef("Pedals", 0x0A0, 1, (pedal,), cycle_time_ns=10_000_000)])
+    >>> loop = Loop()
+    >>> bus = SimBus(loop, "powertrain")
+    >>> listener = bus.attach("VCU").subscribe(lambda rx: print(rx.time, rx.frame))
+    >>> sender = Transmitter(loop, bus.attach("PEDAL"), plans, Owner("PEDAL"))
+    >>> sender.start()
+    >>> change = sender.message("Pedals").set({"BrakePedal": 40})
+    >>> loop.run_until(15_000_000)
+    8860000 0x0A0 [1] 50
+    False
+    >>> change.delivered
+    8860000
     """
 
     def __init__(self, loop: Loop, port: Port, plans: Iterable[MessagePlan], owner: Owner) -> None:
