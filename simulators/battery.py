@@ -102,7 +102,9 @@ class DcLink:
     def step(self, seconds: float, pack: float, precharge_ohm: float | None, discharge: bool, load: float) -> None:
         """Without closed main contactors: charge through ``precharge_ohm`` (None: open), discharge, feed ``load``.
 
-        load: W; negative, when a motor that brakes feeds the link. Exact for constant resistances, so the step may be as long as the time constant.
+        load: W; negative, when a motor that brakes feeds the link.
+
+        Exact for constant resistances, so the step may be as long as the time constant.
         """
         conductance = 1.0 / self.BLEEDER_OHM
         source = 0.0

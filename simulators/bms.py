@@ -8,7 +8,7 @@ from harness.ecu import StateMachine, every, on_signal
 from harness.loop import Timer
 from harness.units import Duration, ms, s
 from simulators.cell_data import CAPACITY_AH, CELLS, state_of_charge
-from simulators.powertrain import CRASH, KEY_ON, PowertrainEcu, clamp, fresh
+from simulators.powertrain import CRASH, KEY_INVALID, KEY_ON, PowertrainEcu, clamp, fresh
 
 STATES = {"Open": 0, "Precharge": 1, "Closed": 2, "Fault": 3}
 NONE, PRECHARGE_TIMEOUT, CRASHED, ISOLATION_LOW, OVERVOLTAGE, UNDERVOLTAGE, OVERTEMPERATURE, CONTACTOR, VCU_MISSING = (
@@ -74,6 +74,7 @@ class Bms(PowertrainEcu):
         self.request = self.rx("TorqueRequest")
         self.speed = self.rx("VehicleSpeed")
         self.fault = NONE
+        self.key_on = False
         self.isolation_warning = False
         self.isolation_since = 0
         self.cell_warning = 0
@@ -114,8 +115,10 @@ class Bms(PowertrainEcu):
     @on_signal("KeyPositionPowertrain")
     def follow_key(self, value: float, previous: float | None) -> None:
         """Key-off ends a fault; the next key-on finds out whether its cause is gone."""
-        if value != KEY_ON:
-            self.forget_fault()
+        if value != KEY_INVALID:
+            self.key_on = value == KEY_ON
+            if not self.key_on:
+                self.forget_fault()
 
     def begin_closing(self) -> None:
         """VEH-001: negative contactor first; not with a cause to keep them open, nor while they still move."""
@@ -248,7 +251,7 @@ class Bms(PowertrainEcu):
         if low and not self.isolation_warning:
             self.isolation_warning = True
             self.isolation_since = self.now
-        elif not low and self.get("KeyPositionPowertrain") != KEY_ON:
+        elif not low and not self.key_on:
             self.isolation_warning = False
         waited = self.now - self.isolation_since >= self.ISOLATION_OPEN_DELAY
         if self.isolation_warning and waited and self.closing_or_closed() and self.standing():

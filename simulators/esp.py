@@ -108,4 +108,4 @@ class Esp(PowertrainEcu):
     def drive_hydraulics(self, bar: float) -> None:
         """Ask the hydraulics for a pressure."""
         self.pressure_bar = bar
-        self.plant["brake_pressure_command"] = bar
+        self.actuate("brake_pressure_command", bar)

@@ -91,7 +91,7 @@ class Inv(PowertrainEcu):
 
     def apply_torque(self) -> None:
         """Regulate to the request within the own limits, and report what the motor makes."""
-        self.plant["motor_torque_command"] = self.permitted_torque() if self.enabled() else 0.0
+        self.actuate("motor_torque_command", self.permitted_torque() if self.enabled() else 0.0)
         self.show(MotorTorque=clamp(self.plant.values["motor_torque"], -400.0, 400.0))
 
     def permitted_torque(self) -> float:
@@ -158,7 +158,7 @@ class Inv(PowertrainEcu):
             self.discharging_since = self.now
         elif self.now - self.discharging_since > self.DISCHARGE_TIMEOUT:
             self.discharge_failed = True
-        self.plant["active_discharge"] = int(self.discharging_since is not None and not self.discharge_failed)
+        self.actuate("active_discharge", int(self.discharging_since is not None and not self.discharge_failed))
 
 
 def _falling(value: float, full: float, none: float) -> float:

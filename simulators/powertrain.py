@@ -5,8 +5,12 @@ from __future__ import annotations
 from harness.ecu import Ecu, RxMessage, on_message
 
 KEY_ON = 2
+KEY_INVALID = 7
+"""Values of ``KeyPositionPowertrain``."""
 AWAKE = 1
+"""Value of ``NetworkState``."""
 CRASH = 1
+"""Value of ``CrashDetected``."""
 
 
 class PowertrainEcu(Ecu):
@@ -32,6 +36,11 @@ class PowertrainEcu(Ecu):
             self.network.wake()
         else:
             self.network.sleep()
+
+    def actuate(self, role: str, value: float) -> None:
+        """Drive a role of the plant, when it is not driven so already."""
+        if self.plant.values[role] != value:
+            self.plant[role] = value
 
 
 def clamp(value: float, low: float, high: float) -> float:

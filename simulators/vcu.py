@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.ecu import RxMessage, StateMachine, every, on_message, on_protection_error, on_signal
 from harness.units import Duration, ms, s
-from simulators.powertrain import CRASH, KEY_ON, clamp, fresh
+from simulators.powertrain import CRASH, KEY_INVALID, KEY_ON, clamp, fresh
 from simulators.vcu_torque import TorquePath
 
 STATES = {"Off": 0, "Precharge": 1, "Ready": 2, "Drive": 3, "Limp": 4, "Fault": 5}
@@ -84,7 +84,7 @@ class Vcu(TorquePath):
     @on_signal("KeyPositionPowertrain")
     def follow_key(self, value: float, previous: float | None) -> None:
         """VEH-001, VEH-003."""
-        if value == INVALID:
+        if value == KEY_INVALID:
             return
         self.key_on = value == KEY_ON
         if not self.key_on:
@@ -347,7 +347,7 @@ class Vcu(TorquePath):
     def switch_converter(self, powered: bool) -> None:
         """VEH-010: the 12 V supply lives on its battery when the high-voltage one allows no current."""
         allowed = self.get("DischargeCurrentLimit", 0.0) > self.CONVERTER_MIN_A
-        self.plant["dcdc_converter"] = int(powered and allowed)
+        self.actuate("dcdc_converter", int(powered and allowed))
 
     # -- compressor ------------------------------------------------------------------------------------------------
 
