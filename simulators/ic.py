@@ -137,7 +137,7 @@ class Instruments(BodyNode):
         self.arrived("VehicleSpeedBody")
 
     def displayed_speed(self, kmh: float) -> float:
-        """VEH-040: what the speedometer shows, km/h: 0 at standstill, then in the middle of the band, never rounded down."""
+        """VEH-040: what the speedometer shows, km/h: 0 at standstill, then mid-band, never rounded down."""
         shown = kmh * self.SPEED_GAIN + min(kmh, self.SPEED_LEAD_KMH)
         return min(ceil(shown / self.SPEED_STEP_KMH) * self.SPEED_STEP_KMH, 400.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from harness import Duration, ms, s
@@ -39,11 +40,11 @@ def edges(bench: Bench, signal: str, to: str, since: int = 0) -> list[int]:
     """Ends of the frames, ns, in which a signal became ``to``, from ``since`` on."""
     samples = bench.signal(signal).history
     return [
-        after.time for before, after in zip(samples, samples[1:], strict=False)
+        after.time for before, after in pairwise(samples)
         if after.time >= since and after.text == to != before.text
     ]  # fmt: skip
 
 
 def periods(times: list[int]) -> list[Duration]:
     """Times between neighbours."""
-    return [Duration(after - before) for before, after in zip(times, times[1:], strict=False)]
+    return [Duration(after - before) for before, after in pairwise(times)]
