@@ -73,11 +73,14 @@ class MessagePlan:
 
     def __post_init__(self) -> None:
         message = self.message
-        numbers = root_selection(message.signals).tree.numbers
+        numbers = {
+            name: frozenset(number for number in known if _reachable(message.signal(name), number))
+            for name, known in root_selection(message.signals).tree.numbers.items()
+        }
         raws = {signal.name: signal.start_raw for signal in message.signals}
         for name, known in numbers.items():
             multiplexer = message.signal(name)
-            if int(multiplexer.to_physical(raws[name])) not in known:
+            if known and int(multiplexer.to_physical(raws[name])) not in known:
                 raws[name] = multiplexer.to_raw(min(known), strict=False)
         protector = make_protector(self.protection, message) if self.protection else None
         kinds = self.send_types or dict.fromkeys(raws, self.send_type)
@@ -180,6 +183,11 @@ def stagger(message: MessageDef, cycle_ns: int | None) -> int:
     # Multiplicative hashing (Knuth, TAOCP 6.4): neighbouring identifiers land far apart.
     spread = message.key * 0x9E3779B1 & 0xFFFF_FFFF
     return (span * spread >> 32) // _STAGGER_STEP * _STAGGER_STEP
+
+
+def _reachable(multiplexer: SignalDef, number: int) -> bool:
+    """Whether the bits of a multiplexer can hold a number; some databases name one that they cannot."""
+    return int(multiplexer.to_physical(multiplexer.to_raw(number, strict=False))) == number
 
 
 def _plan(message: MessageDef, supplements: Supplements) -> MessagePlan:

@@ -179,3 +179,14 @@ def test_start_values_and_a_multiplexer_whose_start_value_selects_nothing() -> N
     assert PLANS["Speed"].start_payload == bytes.fromhex("0000640000000000")
     assert PLANS["Nested"].start_values["Outer"] == 1
     assert PLANS["Nested"].start_values["Inner"] == 3
+
+
+def test_a_multiplexer_number_that_its_bits_cannot_hold_is_never_sent() -> None:
+    signals = (
+        SignalDef("Service", "Message", start=0, length=8, is_multiplexer=True),
+        SignalDef("Far", "Message", start=8, length=8, multiplexer="Service", multiplexer_ids=(256,)),
+        SignalDef("Near", "Message", start=8, length=8, multiplexer="Service", multiplexer_ids=(98,)),
+    )
+    plan = plan_of(MessageDef("Message", 0x123, 8, signals))
+    assert plan.multiplexers == {"Service": {98}}
+    assert plan.start_values["Service"] == 98
