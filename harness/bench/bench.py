@@ -119,6 +119,10 @@ class Bench:
         """Bus load of a channel over the last ``window``, 0 to 1."""
         return self.world.channel(channel).bus.load(duration(window, "window", zero=False))
 
+    def peak_load(self, channel: str, window: Duration, since: Duration) -> float:
+        """Largest bus load of a channel in any ``window`` from ``since`` (counted since the world began) to now."""
+        return self.world.channel(channel).bus.peak_load(duration(window, "window", zero=False), int(since))
+
     def traffic(self, name: str) -> Traffic:
         """The frames of a message or of a channel; see :mod:`harness.bench.traffic`."""
         return traffic(self.world, name)

@@ -17,7 +17,7 @@ from harness.evidence.verdicts import Verdict
 from harness.loop import Loop
 from harness.signals.live import Sample
 from harness.signals.predicate import Predicate
-from harness.signals.watch import Watch
+from harness.signals.watch import Values, Watch
 from harness.units import Duration, time_text
 
 DELIVERY_LIMIT_NS = 5_000_000_000
@@ -82,7 +82,7 @@ class Judge:
         at = watch.satisfied_at
         if at is not None and at <= since + within:
             latency = Duration(at - since)
-            result = Result(Verdict.PASSED, at, latency, Duration(within - latency), _seen(watch))
+            result = Result(Verdict.PASSED, at, latency, Duration(within - latency), _line(at, watch.satisfied_by))
             self._note(f"{claim}: after {latency}, margin {result.margin}", result)
             return result
         late = f"only after {time_text(at - since)}" if at is not None else "not seen"
@@ -93,23 +93,25 @@ class Judge:
     def stays(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
         """Demand that the predicate holds at the reference point and at every sample up to ``during`` ns after it."""
         since = self.reference(after)
-        watch = Watch(predicate, since)
+        watch = Watch(predicate, since, since + during)
         try:
             self._run(since + during, lambda: watch.violated_at is not None)
             claim = f"stays {predicate.describe()} during {time_text(during)}"
-            return self._judge_span(claim, watch, since, during, watch.violated_at, watch.margin)
+            wrong = None if watch.violated_at is None else (watch.violated_at, watch.violated_by)
+            return self._judge_span(claim, watch, during, wrong, watch.margin)
         finally:
             watch.close()
 
     def never(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
         """Demand that the predicate holds at no sample from the reference point to ``during`` ns after it."""
         since = self.reference(after)
-        watch = Watch(predicate, since)
-        opposite = Watch(~predicate, since)
+        watch = Watch(predicate, since, since + during)
+        opposite = Watch(~predicate, since, since + during)
         try:
             self._run(since + during, lambda: watch.satisfied_at is not None)
             claim = f"never {predicate.describe()} during {time_text(during)}"
-            return self._judge_span(claim, watch, since, during, watch.satisfied_at, opposite.margin)
+            wrong = None if watch.satisfied_at is None else (watch.satisfied_at, watch.satisfied_by)
+            return self._judge_span(claim, watch, during, wrong, opposite.margin)
         finally:
             watch.close()
             opposite.close()
@@ -119,11 +121,13 @@ class Judge:
             self._loop.run_until(end, stop)
 
     def _judge_span(
-        self, claim: str, watch: Watch, since: int, during: int, violated_at: int | None, margin: float | None
+        self, claim: str, watch: Watch, during: int, wrong: tuple[int, Values] | None, margin: float | None
     ) -> Result:
-        if violated_at is not None and watch.has_data and violated_at <= since + during:
-            result = Result(Verdict.FAILED, violated_at, Duration(violated_at - since), None, _seen(watch))
-            late = f"violated after {time_text(violated_at - since)}"
+        since = watch.since
+        if wrong is not None and watch.has_data:
+            at, values = wrong
+            result = Result(Verdict.FAILED, at, Duration(at - since), None, _line(at, values))
+            late = f"violated after {time_text(at - since)}"
             self._note(f"{claim}: {late}", result)
             raise ExpectationFailed(self._failure(claim, late, since, watch), result)
         lost = [signal for signal in watch.predicate.signals if signal.timeout is not None and not signal.valid]
@@ -151,11 +155,11 @@ def _seen(watch: Watch) -> str:
 
 
 def _samples(watch: Watch) -> list[str]:
-    rows = [
-        f"{time_text(time)}  " + ", ".join(f"{name} = {sample_text(sample)}" for name, sample in values.items())
-        for time, values in watch.seen
-    ]
-    return rows or ["none"]
+    return [_line(time, values) for time, values in watch.seen] or ["none"]
+
+
+def _line(time: int, values: Values) -> str:
+    return f"{time_text(time)}  " + ", ".join(f"{name} = {sample_text(sample)}" for name, sample in values.items())
 
 
 def sample_text(sample: Sample | None) -> str:
