@@ -146,6 +146,13 @@ class SimBus:
         """
         return self._activity.load(self.loop.now, window)
 
+    def peak_load(self, window: int, since: int) -> float:
+        """Largest :meth:`load` of any ``window`` ns from ``since`` ns to now.
+
+        Raises :class:`~harness.errors.BusError` when less than a window has passed since then.
+        """
+        return self._activity.peak(since, self.loop.now, window)
+
     @property
     def busy_ns(self) -> int:
         """Nanoseconds in which the bus was not idle, since 0, intermissions included."""
@@ -200,7 +207,7 @@ class SimBus:
         route = sender.routes.get(order)
         for subscription in self.subscribers.route(sender, order, frame) if route is None else route:
             subscription.deliver(received)
-        if sent is not None:
+        if sent is not None and sender.powered:
             sent(received)
         if self.careful:
             self._go_on_carefully()

@@ -204,17 +204,19 @@ def test_equal_frames_of_two_nodes_at_once_both_arrive_as_one() -> None:
 def test_different_data_under_one_identifier_collide_until_a_passive_node_gives_way() -> None:
     """Both repeat together and collide again, 16 times; then both are passive, and a passive flag destroys nothing."""
     scene = Scene("A", "B")
+    start = scene.warm_up()
     scene.node["A"].send(Frame(0x123, b"\x80"))
+    scene.node["A"].send(Frame(0x124))
     scene.node["B"].send(Frame(0x123, b"\x00"))
     seen = scene.run()
     assert [error.kind for error in scene.errors] == ["bit"] * 16
-    assert [one.frame.data for one in seen] == [b"\x00", b"\x80"], "dominant goes through, the other one is repeated"
+    assert [one.frame.data for one in seen] == [b"\x00", b"\x80", b""], "dominant goes through, the other one is repeated"
     assert scene.node["B"].tec == 16 * 8 - 1
-    assert scene.node["A"].tec == 16 * 8 + 8 - 1
+    assert scene.node["A"].tec == 16 * 8 + 8 - 2
     # SOF, identifier, RTR, IDE, FDF, DLC and a stuff bit are 20 bits. In the first data bit, number 20, A sees the
     # error, its flag begins with bit 21. In bit 25, the sixth dominant one, the listener sees it, and B too, in its
     # stuff bit. Their flags are bits 26 to 31, the delimiter bits 32 to 39.
-    assert scene.errors[0].time == 40 * BIT
+    assert scene.errors[0].time == start + 40 * BIT
 
 
 def test_classic_and_fd_frame_of_one_identifier_collide() -> None:

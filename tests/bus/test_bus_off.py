@@ -51,6 +51,13 @@ class Scene:
         self.states.clear()
         return time
 
+    def warm_up(self) -> int:
+        """One frame, after which the bus takes its short ways; returns the time, ns."""
+        self.others[0].send(TRAFFIC)
+        self.loop.run_until(1_000_000)
+        self.seen.clear()
+        return self.loop.now
+
     def traffic(self, node: Controller, frames: int) -> None:
         for _ in range(frames):
             node.send(TRAFFIC)
@@ -162,8 +169,7 @@ def test_recovery_equals_counting_bit_by_bit(times: list[int], delay: int) -> No
     length = frame_bits(TRAFFIC).nominal * BIT
     ends = [one.time for one in scene.seen if one.sender == "Other"]
     runs = [
-        (begin - 8 * BIT, end - length)
-        for begin, end in zip([fallen, *ends], [*ends, 1_000_000_000_000], strict=True)
+        (begin - 8 * BIT, end - length) for begin, end in zip([fallen, *ends], [*ends, 1_000_000_000_000], strict=True)
     ]
     missing = 128
     for begin, end in runs:
@@ -249,38 +255,67 @@ def test_power_loss_clears_queue_and_counters() -> None:
     assert scene.node.online
 
 
-def test_frame_whose_sender_loses_power_is_destroyed_and_not_repeated() -> None:
+@pytest.mark.parametrize("warm", [False, True], ids=["first frame", "later frame"])
+def test_frame_whose_sender_loses_power_is_destroyed_and_not_repeated(warm: bool) -> None:
     scene = Scene()
+    start = scene.warm_up() if warm else 0
     sent: list[Received] = []
     scene.node.send(FRAME, sent.append)
-    scene.loop.at(20 * BIT + 1, lambda: scene.node.power(False))  # in bit 20, the first one of the payload
-    scene.loop.run_until(10_000_000)
+    scene.loop.at(start + 20 * BIT + 1, lambda: scene.node.power(False))  # in bit 20, the first one of the payload
+    scene.loop.run_until(start + 10_000_000)
     assert scene.seen == sent == []
     # Bits 19 and 20 are recessive, and from then on all are: 19 to 24 are six, the receivers flag 25 to 30.
     assert wire(FRAME).levels[18:21] == "011"
-    assert [(error.time, error.kind) for error in scene.errors] == [((24 + 1 + 6 + 8) * BIT, "stuff")]
+    assert [(error.time, error.kind) for error in scene.errors] == [(start + (24 + 1 + 6 + 8) * BIT, "stuff")]
     assert [node.rec for node in scene.others] == [1, 1]
 
 
-def test_frame_whose_sender_loses_power_after_the_crc_stands() -> None:
+@pytest.mark.parametrize("warm", [False, True], ids=["first frame", "later frame"])
+def test_sender_that_loses_power_within_the_crc_spoils_it(warm: bool) -> None:
+    """No six recessive bits before the CRC ends: the receivers find it wrong, and flag after the ACK delimiter."""
     scene = Scene()
+    start = scene.warm_up() if warm else 0
+    delimiter = wire(FRAME).delimiter
+    scene.node.send(FRAME)
+    scene.loop.at(start + (delimiter - 2) * BIT, lambda: scene.node.power(False))
+    scene.loop.run_until(start + 10_000_000)
+    assert scene.seen == []
+    assert [error.time for error in scene.errors] == [start + (delimiter + 2 + 1 + 6 + 8) * BIT]
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["first frame", "later frame"])
+def test_frame_whose_sender_loses_power_after_the_crc_stands(warm: bool) -> None:
+    scene = Scene()
+    start = scene.warm_up() if warm else 0
     sent: list[Received] = []
     scene.node.send(FRAME, sent.append)
-    scene.loop.at((LENGTH - 7) * BIT, lambda: scene.node.power(False))
-    scene.loop.run_until(10_000_000)
-    assert [one.time for one in scene.seen] == [LENGTH * BIT]
+    scene.loop.at(start + (LENGTH - 7) * BIT, lambda: scene.node.power(False))
+    scene.loop.run_until(start + 10_000_000)
+    assert [one.time for one in scene.seen] == [start + LENGTH * BIT]
     assert scene.errors == []
+    assert sent == [], "who has no power hears nothing of it"
 
 
+@pytest.mark.parametrize("warm", [False, True], ids=["first frame", "later frame"])
 @pytest.mark.parametrize("bit", [5, LENGTH - 9, LENGTH - 8])
-def test_frame_whose_only_receiver_loses_power_before_the_ack_slot_fails(bit: int) -> None:
+def test_frame_whose_only_receiver_loses_power_before_the_end_of_the_ack_slot_fails(bit: int, warm: bool) -> None:
     scene = Scene()
+    start = scene.warm_up() if warm else 0
     scene.others[1].power(False)
+    if warm:
+        scene.node.send(FRAME)
+        scene.loop.run_until(start + 1_000_000)
+        scene.seen.clear()
+        start = scene.loop.now
     scene.node.send(FRAME)
-    scene.loop.at(bit * BIT, lambda: scene.others[0].power(False))
-    scene.loop.run_until(LENGTH * BIT + 20 * BIT)
+    scene.loop.at(start + bit * BIT, lambda: scene.others[0].power(False))
+    scene.loop.run_until(start + LENGTH * BIT + 20 * BIT)
     acknowledged = bit > LENGTH - 9
     assert (len(scene.seen), len(scene.errors)) == ((1, 0) if acknowledged else (0, 1))
+    if acknowledged:
+        scene.node.send(FRAME)
+        scene.loop.run_until(start + 10_000_000)
+        assert len(scene.seen) == 1, "nobody is left to acknowledge the next one"
 
 
 def test_power_switched_twice_to_the_same_is_nothing() -> None:
