@@ -47,3 +47,16 @@ class Activity:
         """Busy share of the last ``window`` ns, 0 to 1; of the time since 0 when that is shorter."""
         begin = max(0, now - window)
         return (self.busy(now) - self.busy(begin)) / (now - begin) if now > begin else 0.0
+
+    def peak(self, begin: int, end: int, window: int) -> float:
+        """Largest busy share of any ``window`` ns that lie within ``begin`` to ``end``, 0 to 1."""
+        if end - begin < window:
+            raise BusError(f"there is no window of {window} ns within {end - begin} ns")
+        first = max(0, bisect_left(self._starts, begin) - 1)
+        last = bisect_left(self._starts, end)
+        # The busy time in a sliding window has its maxima where a period begins with it or ends with it.
+        edges = [begin, end - window]
+        for index in range(first, last):
+            stop = self.end if index + 1 == len(self._starts) else self._ends(index)
+            edges += (self._starts[index], stop - window)
+        return max(self.busy(edge + window) - self.busy(edge) for edge in edges if begin <= edge <= end - window) / window
