@@ -16,7 +16,7 @@ LAYERS = (
     ("cli", "plugin", "pytest_support"),
     ("scenario",),
     ("bench",),
-    ("evidence", "requirements"),
+    ("evidence", "requirements", "recording"),
     ("restbus", "ecu", "recording"),
     ("signals", "bus", "plant", "protection"),
     ("loop", "frames"),

@@ -17,9 +17,10 @@ from allure_commons.utils import now
 
 from harness.evidence.decoded import changes_page
 from harness.evidence.events import Event
+from harness.evidence.excerpt import excerpt
 from harness.evidence.record import WorldRecord
-from harness.evidence.recording import asc_text, excerpt
 from harness.evidence.verdicts import Verdict
+from harness.recording import asc_text
 
 STATUS = {
     Verdict.PASSED: "passed",
@@ -104,7 +105,13 @@ def attach_failure(result: TestResult, record: WorldRecord) -> None:
     target = _failed_step(result) or result
     if frames:
         attach(target, f"values around {around / 1e9:.4f} s", changes_page(record, frames, around), "text/html", "html")
-        attach(target, f"frames around {around / 1e9:.4f} s.asc", asc_text(frames), "text/plain", "asc")
+        attach(
+            target,
+            f"frames around {around / 1e9:.4f} s.asc",
+            asc_text(frames, list(record.traces)),
+            "text/plain",
+            "asc",
+        )
 
 
 def _failed_step(item: Any) -> Any:

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.evidence.events import Event
-from harness.frames import ErrorFrame, Received
+from harness.recording import Seen
 from harness.signals.database import Database
 from harness.signals.definitions import MessageDef
 from harness.signals.trace import Trace
 
-Seen = Received | ErrorFrame
+__all__ = ["Seen", "WorldRecord"]
 
 
 @dataclass(frozen=True)

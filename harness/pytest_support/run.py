@@ -15,12 +15,12 @@ import pytest
 from harness.errors import HarnessError
 from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.record import WorldRecord
-from harness.evidence.recording import write_recording
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.labels import known_requirements
 from harness.pytest_support.requirements import requirement_ids, requirements_of
 from harness.pytest_support.tracebacks import hide_harness
 from harness.pytest_support.worlds import Worlds
+from harness.recording import write_seen
 from harness.requirements import Requirement
 
 if TYPE_CHECKING:
@@ -151,12 +151,12 @@ class Run:
             name = f"{stem}{f'-{number}' if len(records) > 1 else ''}.{form}"
             if self.allure is None:
                 path = self.config.rootpath / RECORDINGS / name
-                write_recording(path, record.frames, form)
+                write_seen(path, record.frames, list(record.traces))
                 self.recordings.append(str(RECORDINGS / name))
             else:
                 with TemporaryDirectory() as folder:
                     path = Path(folder) / name
-                    write_recording(path, record.frames, form)
+                    write_seen(path, record.frames, list(record.traces))
                     self.allure.recording(name, path.read_bytes())
 
     # -- verdicts --------------------------------------------------------------------------------------------------

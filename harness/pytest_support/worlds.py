@@ -93,7 +93,9 @@ class Worlds:
         wrong in the world unseen, also if the block caught it.
         """
         blueprint = self._blueprint(self.bench_file if path is None else Path(path))
-        world = OpenWorld(Bench(blueprint, seed=self.seed if seed is None else seed, models=models, plant=plant), self._test)
+        world = OpenWorld(
+            Bench(blueprint, seed=self.seed if seed is None else seed, models=models, plant=plant), self._test
+        )
         self.shares.append(Share(world))
         self._alive.append(world)
         failure: BaseException | None = None
