@@ -119,7 +119,6 @@ class TxMessage:
         self._left = 0
         self._in_port = self._piled = False
         self._stale = False
-        self._waiting, self._attached = self._attached + self._waiting, []
         self._last = _LONG_AGO
         self._is_active = False
         self._due = self._fast_due = 0
