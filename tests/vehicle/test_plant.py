@@ -135,6 +135,7 @@ def test_no_slip_limit_on_a_dry_road_at_half_brake(rig: Rig) -> None:
     rig.plant["brake_pressure_command"] = 60
     rig.run(500 * ms)
     assert 0 < rig.plant["wheel_slip_front_left"] < 10
+    assert 0 < rig.plant["wheel_slip_rear_left"] < 10
 
 
 def test_held_speed_stays_exactly(rig: Rig) -> None:
@@ -190,6 +191,17 @@ def test_charge_is_the_integral_of_the_current(rig: Rig) -> None:
         used += rig.plant["pack_current"] * 0.005
     assert used > 500
     assert before - rig.plant["state_of_charge"] == pytest.approx(100 * used / 3600 / 110, rel=1e-3)
+
+
+def test_battery_power_is_that_of_motor_and_losses(rig: Rig) -> None:
+    rig.close()
+    rig.plant["vehicle_speed_held"] = 1
+    rig.plant["vehicle_speed"] = 60 * kmh
+    rig.plant["motor_torque_command"] = 100
+    rig.run(100 * ms)
+    motor = rig.plant["motor_speed"] * 3.14159265 / 30
+    power = 100 * motor + 0.09 * 100**2 + 1.1 * motor
+    assert rig.plant["pack_voltage"] * rig.plant["pack_current"] == pytest.approx(power, rel=2e-3)
 
 
 def test_regeneration_charges(rig: Rig) -> None:
