@@ -241,21 +241,24 @@ def test_power_off_is_silent_and_deaf_until_power_on() -> None:
     dash = car.add(Dash)
     body = car.add(Body, "BODY", sends={"body": ("Speed",)})
     other = car.add(Body, "OTHER", sends={"body": ("Door",)})
+    other.set(DoorState="Open")
     car.until(15)
+    assert dash.log == [("door", 1, None), ("speed", 10.0), ("speed", 10.0)]
     body.power_off()
     dash.power_off()
     assert not dash.powered
-    other.set(DoorState="Open")
+    other.set(DoorState="Closed")
     car.until(100)
-    assert len(car.frames("Door")) == 1
+    assert len(car.frames("Door")) == 2
     assert len(car.frames("Speed")) == 2
-    assert dash.ticks == []
+    assert (len(dash.log), dash.ticks) == (3, [])
     dash.power_off()
     body.power_on()
     dash.power_on()
     dash.power_on()
+    assert (dash.starts, dash.get("DoorState"), dash.rx("Speed").data) == (2, None, None)
     car.until(125)
-    assert (dash.starts, dash.get("DoorState"), dash.get("VehicleSpeed")) == (2, None, 10.0)
+    assert dash.log == [("speed", 10.0), ("speed", 10.0), ("speed", 10.0)]
     assert dash.ticks == [120 * MS]
     assert car.frames("Speed")[2].frame.data[1] & 15 == 0
 

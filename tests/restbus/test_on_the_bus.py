@@ -93,6 +93,16 @@ def test_bus_off_keeps_one_frame_and_recovery_goes_on_with_the_next_counter() ->
     assert wire.seen[-1].time / MS == pytest.approx(190, abs=0.5)  # the schedule is where it was
 
 
+def test_after_a_reset_nothing_from_before_it_goes_out() -> None:
+    wire = Wire(SPEED)
+    wire.until(20.1)  # the third frame is on the wire
+    wire.transmitter.message("Speed").send_now()  # and another one waits
+    wire.transmitter.reset()
+    wire.transmitter.start()
+    wire.until(45)
+    assert wire.counters == [0, 1, 0, 1, 2]
+
+
 def test_forwarded_frames_keep_their_order_and_none_is_lost_while_the_bus_is_busy() -> None:
     wire = Wire(SPEED, bitrate=50_000)
     speed = wire.transmitter.message("Speed")

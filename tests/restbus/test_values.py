@@ -286,6 +286,9 @@ def test_forwarded_payloads_are_protected_anew_and_never_merged() -> None:
     assert speed.values == {"VehicleSpeed": pytest.approx(31.4), "Reverse": 1}
     speed.set({"Reverse": 0})
     assert speed.values["VehicleSpeed"] == pytest.approx(31.4)
+    speed.forward(bytes.fromhex("0000000001"))
+    speed.set({"Reverse": 0})  # as it was set last, but not as it is
+    assert speed.values["Reverse"] == 0
 
 
 def test_an_unknown_message_is_named_with_the_nearest() -> None:
