@@ -88,10 +88,15 @@ class Routing(Ecu):
     Frames whose counter or CRC is wrong never get here: the base class reports them as errors.
     """
 
+    STATISTICS_LEAD: ClassVar[Duration] = 1 * ms
+    """So long before its frame the statistics are brought up to date."""
+
     def start(self) -> None:
-        self.counts = dict.fromkeys(ROUTES, 0)
-        self.rejected = {"body": 0, "powertrain": 0}
+        counters = [f"Forwarded{source}" for source in ROUTES]
+        self.counts = dict.fromkeys((*counters, "RejectedToBody", "RejectedToPowertrain"), 0)
         self.delay_max = 0
+        self.statistics: Timer | None = None
+        self.restart_statistics()
         self.routes = {source: Route.make(self.rx(source).plan, self.tx(copy)) for source, copy in ROUTES.items()}
         for route in self.routes.values():
             route.copy.on_request = True  # a copy is sent when its source has come, and only then
@@ -111,16 +116,28 @@ class Routing(Ecu):
         assert message.data is not None
         route = self.routes[message.name]
         route.copy.forward(route.payload(message.data))
-        self.counts[message.name] = count = self.counts[message.name] + 1 & 0xFFFF_FFFF
-        self.delay_max = max(self.delay_max, self.now - (message.time or 0))
-        self.set({route.counter: count, "ForwardDelayMax": min(self.delay_max / 1e6, 65.535)})
+        self.counts[route.counter] += 1
+        delay = self.now - (message.time or 0)
+        if delay > self.delay_max:
+            self.delay_max = delay
 
     @_on_routed_error
     def count_rejected(self, message: RxMessage) -> None:
         """VEH-051: a frame with a wrong counter or CRC goes nowhere; it is counted."""
-        target = "body" if message.channel == "powertrain" else "powertrain"
-        self.rejected[target] = self.rejected[target] + 1 & 0xFFFF_FFFF
-        self.set({f"RejectedTo{target.capitalize()}": self.rejected[target]})
+        self.counts["RejectedToBody" if message.channel == "powertrain" else "RejectedToPowertrain"] += 1
+
+    def restart_statistics(self) -> None:
+        """Keep step with the frame of the statistics, which is about to be sent anew."""
+        plan = self.tx("GatewayStatistics").plan
+        if self.statistics is not None:
+            self.statistics.cancel()
+        start = Duration(plan.start_delay_ns) - self.STATISTICS_LEAD
+        self.statistics = self.every(Duration(plan.cycle_ns or 0), self.report_statistics, start=start)
+
+    def report_statistics(self) -> None:
+        """What was forwarded and refused since power-on."""
+        counts = {name: count & 0xFFFF_FFFF for name, count in self.counts.items()}
+        self.set(counts, ForwardDelayMax=min(self.delay_max / 1e6, 65.535))
 
 
 class NetworkManagement(Routing):
@@ -263,6 +280,7 @@ class NetworkManagement(Routing):
         self.announce("Awake", reason)
         self.show_countdown()
         self.network.wake()
+        self.restart_statistics()
         for message in ("NetworkStatus", "NetworkStatusBody"):
             self.tx(message).send_now()
         if self.held_back is not None and self.held_back.time == self.now:

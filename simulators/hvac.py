@@ -33,6 +33,7 @@ class Hvac(BodyNode):
 
     def start(self) -> None:
         super().start()
+        self.drive = self.rx("DriveStatusBody")
         self.step_s = int(self.STEP) / 1e9
         self.integral_kw = 0.0
         self.request_kw = 0.0
@@ -47,7 +48,7 @@ class Hvac(BodyNode):
 
     def step(self) -> None:
         """Sense, control, report."""
-        if self.rx("DriveStatusBody").missed >= self.PERMISSION_MISSED_CYCLES:
+        if self.drive.missed >= self.PERMISSION_MISSED_CYCLES:
             self.limit_kw = 0.0
         self.request_kw = self.wanted_power()
         self.ramp_kw = self.apply() + self.RAMP_KW_PER_S * self.step_s

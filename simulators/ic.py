@@ -126,14 +126,14 @@ class Instruments(BodyNode):
         self.speed_time = 0
         self.known = dict.fromkeys(SHOWN, False)
         self.set({display: "NoData" for displays in SHOWN.values() for display in displays})
-        self.show_odometer()
+        self.set(Odometer=self.odometer())
 
     @on_message("VehicleSpeedBody")
     def show_speed(self, message: RxMessage) -> None:
         """Speedometer and odometer move with every speed message."""
         speed = self.get("VehicleSpeedBody", 0.0)
         self.count_distance(speed, self.now)
-        self.set(DisplayedSpeed=self.displayed_speed(speed))
+        self.set(DisplayedSpeed=self.displayed_speed(speed), Odometer=self.odometer())
         self.arrived("VehicleSpeedBody")
 
     def displayed_speed(self, kmh: float) -> float:
@@ -146,21 +146,26 @@ class Instruments(BodyNode):
         if self.speed_kmh is not None and time - self.speed_time <= self.ODOMETER_GAP:
             hours = (time - self.speed_time) / 3.6e12
             self.nvm["odometer_km"] += 0.5 * (self.speed_kmh + kmh) * hours
-            self.show_odometer()
         self.speed_kmh, self.speed_time = kmh, time
 
-    def show_odometer(self) -> None:
-        """Report the distance; at its end the odometer stands still."""
-        self.set(Odometer=min(self.nvm["odometer_km"], FULL_DISTANCE_KM))
+    def odometer(self) -> float:
+        """VEH-041: distance since delivery, km; at its end the odometer stands still."""
+        km: float = self.nvm["odometer_km"]
+        return min(km, FULL_DISTANCE_KM)
 
     @on_message("DriveStatusBody")
-    def show_drive(self, message: RxMessage) -> None:
+    def drive_is_known(self, message: RxMessage) -> None:
+        """The state of the drive is there."""
+        self.arrived("DriveStatusBody")
+
+    @on_signal("GearBody")
+    @on_signal("GearRefusedReasonBody")
+    def show_drive(self, value: float, previous: float | None) -> None:
         """Gear, and why another one was refused (VEH-004)."""
         for shown, source in (("DisplayedGear", "GearBody"), ("DisplayedRefusedReason", "GearRefusedReasonBody")):
             label = self.text(source)
             if label is not None:  # what has no name cannot be shown
                 self.set({shown: label})
-        self.arrived("DriveStatusBody")
 
     @on_message("BatteryChargeBody")
     def show_charge(self, message: RxMessage) -> None:
