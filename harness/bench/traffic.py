@@ -29,6 +29,8 @@ class Traffic:
     sender: str
     cycle: Duration | None
     on_event: bool
+    length: int
+    """Bytes of the message as the database defines it; 0 for a channel."""
     signals: tuple[str, ...]
     """``Message.Signal`` of each of the message's signals; () for a channel."""
     frames: tuple[Received, ...]
@@ -54,12 +56,13 @@ def traffic(world: World, name: str) -> Traffic:
     Raises :class:`~harness.errors.UnknownSignalError` with the nearest message.
     """
     if name in world.channels:
-        return Traffic(name, name, "", None, False, (), tuple(world.channels[name].network.trace.frames))
+        return Traffic(name, name, "", None, False, 0, (), tuple(world.channels[name].network.trace.frames))
     tx = world.tx(name)
     frames = tuple(world.channels[tx.channel].network.trace.of(tx.key))
     cycle = Duration(tx.plan.cycle_ns) if tx.plan.cycle_ns else None
     signals = tuple(f"{tx.name}.{signal.name}" for signal in tx.plan.message.signals)
-    return Traffic(tx.name, tx.channel, tx.node, cycle, tx.plan.reacts, signals, frames)
+    length = tx.plan.message.length
+    return Traffic(tx.name, tx.channel, tx.node, cycle, tx.plan.reacts, length, signals, frames)
 
 
 def message_names(world: World, channel: str) -> tuple[str, ...]:

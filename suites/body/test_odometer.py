@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import Bench, Duration, kmh, mps2, ms, s
+from harness import Bench, Duration, Quantity, kmh, mps2, ms, s
 from vehicle_states import roll, switch_off, switch_on
 
 RESOLUTION_M = 1
@@ -49,10 +49,11 @@ def assert_never_decreased(bench: Bench, since: Duration) -> None:
 @pytest.mark.parametrize("accelerations", [(9, 0, 0), (2, 5, -2), (9, -9, 9)], ids=str)
 def test_odometer_matches_the_way(bench: Bench, accelerations: tuple[int, ...]) -> None:
     """From standstill to standstill the odometer counts the way within 0.1 %."""
+    switch_on(bench)
     roll(bench, 0 * kmh)
     shown, travelled = odometer_m(bench), bench.plant["distance"]
     for acceleration in accelerations:
-        drive(bench, acceleration, 5 * s)
+        drive(bench, acceleration, 4 * s)
     stop(bench)
     counted, way = odometer_m(bench) - shown, bench.plant["distance"] - travelled
     assert way > 200
@@ -63,6 +64,7 @@ def test_odometer_matches_the_way(bench: Bench, accelerations: tuple[int, ...]) 
 @pytest.mark.requirement("VEH-041")
 def test_odometer_matches_a_long_way(bench: Bench) -> None:
     """Over 1.4 km at a steady speed the odometer counts the way within 0.1 %."""
+    switch_on(bench)
     roll(bench, 250 * kmh)
     shown, travelled = odometer_m(bench), bench.plant["distance"]
     bench.wait(20 * s)
@@ -73,6 +75,7 @@ def test_odometer_matches_a_long_way(bench: Bench) -> None:
 @pytest.mark.requirement("VEH-041")
 def test_odometer_counts_backward_driving_too(bench: Bench) -> None:
     """Driving backward adds to the way."""
+    switch_on(bench)
     roll(bench, -30 * kmh)
     shown, travelled = odometer_m(bench), bench.plant["distance"]
     bench.wait(5 * s)
@@ -101,8 +104,9 @@ def test_odometer_survives_a_key_cycle(bench: Bench, off: Duration) -> None:
 
 @pytest.mark.requirement("VEH-041")
 @pytest.mark.parametrize("speed", [0 * kmh, 100 * kmh], ids=str)
-def test_odometer_survives_losing_its_supply(bench: Bench, speed: float) -> None:
+def test_odometer_survives_losing_its_supply(bench: Bench, speed: Quantity) -> None:
     """A cluster without supply for a second forgets nothing."""
+    switch_on(bench)
     roll(bench, 100 * kmh)
     bench.wait(2 * s)
     bench.plant["vehicle_speed"] = speed
@@ -122,6 +126,7 @@ def test_odometer_never_decreases(
 ) -> None:
     """However the car is driven, the odometer never goes back and keeps up with the way."""
     with open_bench() as bench:
+        switch_on(bench)
         roll(bench, 60 * kmh)
         shown, travelled = odometer_m(bench), bench.plant["distance"]
         for acceleration, seconds in accelerations:

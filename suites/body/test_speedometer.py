@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import Bench, Duration, Quantity, kmh, mps2, ms, s
-from vehicle_states import car_on_rollers, roll
+from vehicle_states import car_on_rollers, roll, switch_on
 
 STEP = 10 * ms
 """How often the true speed is looked at while driving."""
@@ -53,6 +53,7 @@ def assert_speedometer_is_right(bench: Bench, true_speeds: list[tuple[Duration, 
 @pytest.mark.parametrize("speed", [0, 0.1, 1, 3, 7, 30, 50, 130, 199.9, 200])
 def test_speedometer_shows_a_steady_speed(bench: Bench, speed: float) -> None:
     """At a steady speed v the display lies between v and 1.1 v + 4 km/h."""
+    switch_on(bench)
     roll(bench, speed * kmh)
     bench.wait(200 * ms)
     shown = bench.signal("DisplayedSpeed")
@@ -64,6 +65,7 @@ def test_speedometer_shows_a_steady_speed(bench: Bench, speed: float) -> None:
 @pytest.mark.parametrize(("before", "after"), [(0, 200), (200, 0), (50, 60), (60, 50)], ids=str)
 def test_speedometer_follows_in_time(bench: Bench, before: int, after: int, phase: Duration) -> None:
     """200 ms after the speed changed the display goes by the new speed."""
+    switch_on(bench)
     roll(bench, before * kmh)
     bench.wait(200 * ms + phase)
     bench.plant["vehicle_speed"] = after * kmh
@@ -81,6 +83,7 @@ def test_speedometer_is_right_on_any_drive(
     """However the car speeds up and slows down, every displayed speed lies in its band."""
     speed, accelerations = scenario
     with open_bench() as bench:
+        switch_on(bench)
         roll(bench, speed * kmh)
         true_speeds = drive(bench, 0, 200 * ms)
         begin = bench.now

@@ -241,6 +241,7 @@ def test_no_chime_without_reason(bench: Bench, speed: float, belt: str) -> None:
 @pytest.mark.requirement("VEH-042")
 def test_chime_ends_after_90_seconds(bench: Bench) -> None:
     """The chime of an unbelted drive lasts 90 s at most, and the telltale goes on."""
+    switch_on(bench)
     roll(bench, 50 * kmh)
     on = bench.expect(bench.signal("SeatBeltChime") == "On", within=1 * s)
     bench.wait(40 * s)
@@ -254,18 +255,22 @@ def test_chime_ends_after_90_seconds(bench: Bench) -> None:
 @pytest.mark.requirement("VEH-044")
 @pytest.mark.parametrize(("silenced", "missing", "display"), DISPLAYS)
 def test_missing_value_shows_no_data(bench: Bench, silenced: str, missing: str, display: str) -> None:
-    """From the fifth missed cycle on there is no data; it is back with the message. The cluster reports every 50 ms."""
+    """From the fifth missed cycle on there is no data, and with the message it is back; told once in 50 ms.
+
+    A frame is not missed as long as it may still come: 10 % later than its cycle (VEH-060).
+    """
     cycle, report = bench.traffic(missing).cycle, bench.traffic("ClusterDisplay").cycle
     assert cycle and report
+    switch_on(bench)
     bench.wait_until(bench.signal(display) == "Valid", timeout=1 * s)
     for wait in (0, 0.23, 0.41, 0.67, 0.89):
-        bench.wait(500 * ms + wait * report)
+        bench.wait(200 * ms + report * wait)
         with bench.disturb(Silence(silenced)):
             bench.wait(cycle)
             last = bench.traffic(missing).times[-1]
             bench.stays(bench.signal(display) == "Valid", during=last + 5 * cycle - 1 * ms - bench.now)
-            bench.expect(bench.signal(display) == "NoData", within=5 * cycle + 1.1 * report, after=last)
-            bench.stays(bench.signal(display) == "NoData", during=500 * ms)
+            bench.expect(bench.signal(display) == "NoData", within=cycle * 5.1 + report * 1.1, after=last)
+            bench.stays(bench.signal(display) == "NoData", during=200 * ms)
         bench.expect(bench.signal(display) == "Valid", within=2 * cycle + report, after=bench.now)
 
 
@@ -275,6 +280,7 @@ def test_four_missing_messages_are_tolerated(bench: Bench, silenced: str, missin
     """Four missing messages in a row leave the value on the display."""
     cycle = bench.traffic(missing).cycle
     assert cycle
+    switch_on(bench)
     bench.wait_until(bench.signal(display) == "Valid", timeout=1 * s)
     with bench.disturb(Silence(silenced, count=4)):
         bench.stays(bench.signal(display) == "Valid", during=5 * cycle)
