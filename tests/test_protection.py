@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -140,6 +141,15 @@ def test_every_single_bit_flip_is_detected(case: tuple[str, str | None, int, int
         data[bit // 8] ^= 1 << bit % 8
         assert not protector.check(bytes(data)).crc_ok
         data[bit // 8] ^= 1 << bit % 8
+
+
+def test_a_buffer_that_changes_in_place_is_calculated_anew() -> None:
+    protector = protector_of("P01", 8, 1)
+    data: Any = bytearray(8)
+    protector.protect(data, 3)
+    assert protector.check(data) == Check(True, 3)
+    data[5] ^= 1
+    assert protector.check(data) == Check(False, 3)
 
 
 def test_the_data_id_tells_messages_apart() -> None:
