@@ -7,12 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import hypothesis  # noqa: F401  # imported for the processes that are forked from this one
+import pytest
+
+import harness.pytest_support.allure_sink
+import harness.pytest_support.run
+import harness.pytest_support.summary  # noqa: F401
 
 LAMP = Path(__file__).parents[1] / "bench" / "data"
 SAMPLE = Path(__file__).parent / "sample_suite.py"
@@ -105,12 +113,40 @@ class Project:
         head = "import pytest\nfrom harness import *\nfrom hypothesis import given, settings, strategies as st\n"
         self.write("suites/test_it.py", f'"""Brake lamps."""\n{head}\n{body}')
 
-    def run(self, *options: str, allure: bool = False, command: tuple[str, ...] = ("-m", "pytest")) -> Outcome:
+    def run(self, *options: str, allure: bool = False, fresh: bool = False) -> Outcome:
+        """Run pytest here, in a process of its own. fresh: with an interpreter of its own too, which takes longer."""
         files = ("--alluredir", "results", "--junitxml=junit.xml") if allure else ()
         # Hypothesis has other defaults where it finds itself in continuous integration.
         environment = {name: text for name, text in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")}
-        done = subprocess.run(
-            [sys.executable, *command, *files, *options],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=110,
-        )  # fmt: skip
-        return Outcome(done.returncode, done.stdout + done.stderr, self.folder)
+        if fresh or not hasattr(os, "fork"):
+            done = subprocess.run(
+                [sys.executable, "-m", "pytest", *files, *options],
+                cwd=self.folder, env=environment, capture_output=True, text=True, timeout=110,
+            )  # fmt: skip
+            return Outcome(done.returncode, done.stdout + done.stderr, self.folder)
+        return self._run_forked([*files, *options], environment)
+
+    def _run_forked(self, options: list[str], environment: Mapping[str, str]) -> Outcome:
+        # What takes longest is importing pytest, Hypothesis and the harness: a forked process has them already.
+        output = self.folder.parent / "output.txt"
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                stream = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+                os.dup2(stream, 1)
+                os.dup2(stream, 2)
+                sys.stdout = os.fdopen(1, "w", buffering=1)
+                sys.stderr = os.fdopen(2, "w", buffering=1)
+                os.chdir(self.folder)
+                os.environ.clear()
+                os.environ.update(environment)
+                warnings.resetwarnings()
+                # Its imports say that they came before pytest could rewrite their asserts, which is so.
+                code = int(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning"]))
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        return Outcome(os.waitstatus_to_exitcode(status), output.read_text(), self.folder)

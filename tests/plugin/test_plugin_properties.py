@@ -171,9 +171,11 @@ def test_a(open_bench, pedal):
     assert pedal < 90
 """
     )
-    project.run("--harness-seed", "1")
+    project.run("--harness-seed", "1", fresh=True)
     assert not (project.folder / ".hypothesis" / "examples").exists()
-    project.run()
+    project.run(fresh=True)
     assert (project.folder / ".hypothesis" / "examples").exists()
     # A stored failure would be tried first.
-    assert project.run("--harness-seed", "1", allure=True).results["test_a"]["parameters"][0]["value"] != "1"
+    assert (
+        project.run("--harness-seed", "1", allure=True, fresh=True).results["test_a"]["parameters"][0]["value"] != "1"
+    )

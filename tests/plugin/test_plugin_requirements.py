@@ -41,7 +41,7 @@ def test_matrix_in_the_terminal(sample: Outcome) -> None:
 def test_two_workers_give_the_same(project: Project) -> None:
     pytest.importorskip("xdist")
     project.write("suites/test_sample.py", SAMPLE.read_text())
-    outcome = project.run("-m", "not slow", "-n", "2", allure=True)
+    outcome = project.run("-m", "not slow", "-n", "2", allure=True, fresh=True)
     assert outcome.code == 1
     assert states(outcome) == MATRIX
     assert "verdicts 2 passed, 3 failed, 3 blocked, 1 inconclusive, 2 error" in outcome.flat
@@ -71,7 +71,7 @@ def test_b(shared):
     pass
 """
     )
-    outcome = project.run("-n", "1")
+    outcome = project.run("-n", "1", fresh=True)
     assert outcome.code == 1
     assert "1 failed, 2 passed in" in outcome.out
     assert "between tests, after test_b" in outcome.out
@@ -80,7 +80,7 @@ def test_b(shared):
 def test_an_unknown_id_is_an_error_of_the_collection_that_names_the_nearest(project: Project) -> None:
     project.suite('@pytest.mark.requirement("LMP-11")\ndef test_a(bench):\n    pass\n')
     for options in ((), ("-n", "1")):
-        outcome = project.run(*options)
+        outcome = project.run(*options, fresh=True)
         assert outcome.code != 0
         assert "suites/test_it.py::test_a: requirement 'LMP-11' is not in" in outcome.out
         assert "did you mean one of 'LMP-1', " in outcome.flat

@@ -14,7 +14,7 @@ def test_a():
 
 
 def modules(project: Project, *options: str) -> set[str]:
-    assert project.run(*options).code == 0
+    assert project.run(*options, fresh=True).code == 0
     return set((project.folder / "modules.txt").read_text().split())
 
 
