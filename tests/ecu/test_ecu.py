@@ -247,6 +247,7 @@ def test_power_off_is_silent_and_deaf_until_power_on() -> None:
     body.power_off()
     dash.power_off()
     assert not dash.powered
+    car.until(20)
     other.set(DoorState="Closed")
     car.until(100)
     assert len(car.frames("Door")) == 2
