@@ -139,13 +139,9 @@ class Controller:
     # -- what the bus uses -----------------------------------------------------------------------------------------
 
     def repeat(self, entry: Entry) -> None:
-        """Queue a destroyed frame again, in its old place."""
-        if entry[1] < self._valid_from:
-            return
-        if self.online:
+        """Queue a destroyed frame again, in its old place, unless the queue was cleared meanwhile."""
+        if entry[1] >= self._valid_from:
             heappush(self.bus.ready, entry)
-        else:
-            self._hold(entry)
 
     def update_state(self) -> None:
         """Let the state follow the counters, and do what the change asks for."""
@@ -179,11 +175,8 @@ class Controller:
         heapify(self.bus.ready)
 
     def _hold(self, entry: Entry) -> None:
-        held = self._held.get(entry[0])
-        if held is not None:
-            self.dropped += 1
-        if held is None or held[1] < entry[1]:
-            self._held[entry[0]] = entry
+        self.dropped += entry[0] in self._held
+        self._held[entry[0]] = entry
 
     def _set_online(self, online: bool) -> None:
         self.online = online

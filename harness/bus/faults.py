@@ -7,7 +7,7 @@ their flags follow. So six to twelve bits, then eight recessive bits of delimite
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from harness.bus.length import BitTimes
@@ -113,13 +113,13 @@ def seen_by_sender(
     bit: int,
     *,
     active: bool,
-    receivers: Sequence[bool],
+    receivers: int,
     flipped: bool = False,
     doubted: bool = False,
 ) -> Damage:
     """The sender is the first to see an error, in bit ``bit``.
 
-    active: whether the sender is error active; receivers: the same of each node that listens.
+    active: whether the sender is error active; receivers: how many nodes listen.
     flipped: the bit itself is wrong on the wire. doubted: the receivers find the CRC wrong, if nothing before it.
     """
     wrong = "1" if wire.levels[bit] == "0" else "0"
@@ -136,9 +136,8 @@ def seen_by_sender(
     ends = [_after(times, wire, bit)]
     if found is not None:
         ends.append(_after(times, wire, found))
-    heard = active or (found is not None and any(receivers))
     end = max(ends) + times.time(FLAG + DELIMITER)
-    return Damage(kind, end, unheard=not heard, accepted=bool(receivers) and found is None)
+    return Damage(kind, end, unheard=not active and found is None, accepted=receivers > 0 and found is None)
 
 
 def seen_by_receivers(times: BitTimes, wire: Wire, kind: str, bit: int, *, active: bool, others_active: bool) -> Damage:
@@ -152,7 +151,7 @@ def seen_by_receivers(times: BitTimes, wire: Wire, kind: str, bit: int, *, activ
         return wire.levels[index] if index <= bit else "0"
 
     flags_end = _after(times, wire, bit)
-    overruled = next(i for i in range(bit + 1, len(wire.levels)) if wire.levels[i] == "1" and i != wire.delimiter + 1)
+    overruled = next(i for i in range(bit + 1, len(wire.levels)) if wire.levels[i] == "1")
     ends = [flags_end, _after(times, wire, overruled)]
     later_flag = active
     if others_active:

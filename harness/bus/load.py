@@ -59,4 +59,5 @@ class Activity:
         for index in range(first, last):
             stop = self.end if index + 1 == len(self._starts) else self._ends(index)
             edges += (self._starts[index], stop - window)
-        return max(self.busy(edge + window) - self.busy(edge) for edge in edges if begin <= edge <= end - window) / window
+        inside = [edge for edge in edges if begin <= edge <= end - window]
+        return max(self.busy(edge + window) - self.busy(edge) for edge in inside) / window

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.bus.controller import Controller, Entry
@@ -87,10 +87,6 @@ class Transmission:
 
     # -- how it ends -------------------------------------------------------------------------------------------------
 
-    @property
-    def _receivers_active(self) -> list[bool]:
-        return [node.state is ErrorState.ACTIVE for node in self.receivers]
-
     def _collide(self) -> None:
         """Several nodes send the same identifier: whoever sends recessive against dominant sees a bit error.
 
@@ -102,14 +98,14 @@ class Transmission:
             columns = enumerate(zip(*(each.levels for each in bits), strict=False))
             place = next(place for place, levels in columns if len(set(levels)) > 1)
             losers = {index for index, each in enumerate(bits) if each.levels[place] == "1"}
-            active = any(self.entries[index][2].state is ErrorState.ACTIVE for index in losers)
+            active = _any_active(self.entries[index][2] for index in losers)
             winner = next(index for index in range(len(bits)) if index not in losers)
             self.frame = _as_sent(self.entries[winner])
             if active:
                 # To everybody else it is as if a receiver had found an error there.
                 self.damage = seen_by_receivers(
                     self._times, bits[winner], "bit", place,
-                    active=self.entries[winner][2].state is ErrorState.ACTIVE, others_active=any(self._receivers_active),
+                    active=_any_active([self.entries[winner][2]]), others_active=_any_active(self.receivers),
                 )._replace(first=False)  # fmt: skip
                 return
             self.beaten += [self.entries[index] for index in sorted(losers)]
@@ -129,17 +125,17 @@ class Transmission:
                 self._fail_at_acknowledgement("ack", bits)
                 return
             self.damage = seen_by_sender(
-                self._times, bits, "bit", place, active=self._sender_active, receivers=self._receivers_active,
+                self._times, bits, "bit", place, active=self._sender_active, receivers=len(self.receivers),
                 flipped=True, doubted=place < bits.delimiter,
             )  # fmt: skip
             return
         readers = [node for node in self.receivers if fault.receiver in (None, node.node)]
         others = [node for node in self.receivers if node not in readers]
-        if not others and (fault.kind == "crc" or not any(node.state is ErrorState.ACTIVE for node in readers)):
+        if not others and (fault.kind == "crc" or not _any_active(readers)):
             # Nobody acknowledges what everybody finds wrong, so the sender sees it before any flag of theirs.
             self._fail_at_acknowledgement(fault.kind, bits, doubted=True)
             return
-        if all(node.state is not ErrorState.ACTIVE for node in readers):
+        if not _any_active(readers):
             self.victim = readers[0]
             return
         if fault.receiver is not None:
@@ -147,17 +143,17 @@ class Transmission:
         places = {"form": bits.delimiter, "crc": bits.delimiter + 2}
         self.damage = seen_by_receivers(
             self._times, bits, fault.kind, places[fault.kind] if fault.kind in places else fault.place(bits),
-            active=self._sender_active, others_active=any(node.state is ErrorState.ACTIVE for node in others),
+            active=self._sender_active, others_active=_any_active(others),
         )  # fmt: skip
 
     @property
     def _sender_active(self) -> bool:
-        return any(entry[2].state is ErrorState.ACTIVE for entry in self.entries)
+        return _any_active(entry[2] for entry in self.entries)
 
     def _fail_at_acknowledgement(self, kind: str, bits: Wire, *, doubted: bool = False) -> None:
         self.damage = seen_by_sender(
             self._times, bits, kind, bits.delimiter + 1, active=self._sender_active,
-            receivers=self._receivers_active, doubted=doubted,
+            receivers=len(self.receivers), doubted=doubted,
         )  # fmt: skip
 
     # -- what it does to the counters ----------------------------------------------------------------------------------
@@ -175,7 +171,7 @@ class Transmission:
         for node in self.receivers:
             if node is self.victim:
                 node.counters.receive_error()
-            elif node.online:
+            else:
                 node.counters.received()
 
     def count_error(self, damage: Damage) -> None:
@@ -184,8 +180,12 @@ class Transmission:
             if entry[2].powered:
                 entry[2].counters.transmit_error(unheard=damage.unheard and damage.kind == "ack")
         for node in self.receivers:
-            if node.online and not damage.accepted:
+            if not damage.accepted:
                 node.counters.receive_error(first=damage.first and self.victim in (None, node))
+
+
+def _any_active(nodes: Iterable[Controller]) -> bool:
+    return any(node.state is ErrorState.ACTIVE for node in nodes)
 
 
 def _as_sent(entry: Entry) -> Frame:

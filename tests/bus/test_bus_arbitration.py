@@ -210,9 +210,10 @@ def test_different_data_under_one_identifier_collide_until_a_passive_node_gives_
     scene.node["B"].send(Frame(0x123, b"\x00"))
     seen = scene.run()
     assert [error.kind for error in scene.errors] == ["bit"] * 16
-    assert [one.frame.data for one in seen] == [b"\x00", b"\x80", b""], "dominant goes through, the other one is repeated"
+    assert [one.frame.data for one in seen] == [b"\x00", b"\x80", b""], "dominant goes through first"
     assert scene.node["B"].tec == 16 * 8 - 1
     assert scene.node["A"].tec == 16 * 8 + 8 - 2
+    assert scene.node["Listener"].rec == 16 - 3
     # SOF, identifier, RTR, IDE, FDF, DLC and a stuff bit are 20 bits. In the first data bit, number 20, A sees the
     # error, its flag begins with bit 21. In bit 25, the sixth dominant one, the listener sees it, and B too, in its
     # stuff bit. Their flags are bits 26 to 31, the delimiter bits 32 to 39.
@@ -241,6 +242,17 @@ def test_cleared_frames_are_not_sent_but_the_one_on_the_wire_is() -> None:
     assert scene.node["A"].queued == 1
     assert [one.frame.id for one in scene.run()] == [1]
     assert scene.node["A"].queued == 0
+
+
+def test_cleared_frame_on_the_wire_is_not_repeated_after_an_error() -> None:
+    scene = Scene("A")
+    scene.bus.corrupt()
+    scene.node["A"].send(Frame(1))
+    scene.loop.run_until(10 * BIT)
+    scene.node["A"].clear()
+    scene.node["A"].send(Frame(2))
+    assert [one.frame.id for one in scene.run()] == [2]
+    assert len(scene.errors) == 1
 
 
 def test_a_queue_out_of_bounds_keeps_the_newest_of_each_identifier() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+import reference_bits
 
 from harness.bus.confinement import ErrorCounters
 from harness.bus.controller import Controller
@@ -121,6 +122,20 @@ def test_error_flag_in_the_data_phase_is_sent_at_the_nominal_rate() -> None:
     assert scene.errors[0].time == detected + (6 + 8) * BIT
 
 
+def test_flag_within_the_crc_of_an_fd_frame_breaks_the_next_fixed_stuff_bit() -> None:
+    scene = Scene(data_bitrate=2_000_000)
+    frame = Frame(0x123, bytes(8), fd=True)
+    fixed = [
+        index
+        for index, bit in enumerate(reference_bits.frame_bits(frame.id, frame.data, fd=True))
+        if bit.stuff == "fixed"
+    ]
+    scene.bus.corrupt(bit=fixed[0] + 1)
+    scene.send(frame)
+    # The bits before the second fixed stuff bit are dominant already, and so is that one: no sixth is waited for.
+    assert scene.errors[0].time == (fixed[1] + 1 + 6 + 8) * BIT
+
+
 def test_error_in_the_last_bit_of_eof_makes_the_frame_arrive_twice() -> None:
     """The receivers have taken it for good one bit earlier; the sender has not (ISO 11898-1, 10.4.4)."""
     scene = Scene()
@@ -150,6 +165,15 @@ def test_sender_counts_8_receivers_1_and_success_takes_1_back(kind: str) -> None
     assert scene.counters() == [(0, 0), (0, 0), (0, 0)]
 
 
+def test_bit_error_in_the_ack_slot_is_a_missing_acknowledgement() -> None:
+    scene = Scene()
+    errors_of(scene.sender, tec=128)
+    scene.bus.corrupt(bit=ACK_SLOT)
+    scene.send()
+    assert scene.errors[0].kind == "ack"
+    assert scene.sender.tec == 127, "not counted: the sender was passive"
+
+
 @pytest.mark.parametrize("kind", ["stuff", "form", "crc"])
 def test_receiver_that_sees_the_error_before_others_counts_9(kind: str) -> None:
     """Rules a and b: 1 for the error, 8 because the bit after its own flag is still dominant."""
@@ -158,6 +182,24 @@ def test_receiver_that_sees_the_error_before_others_counts_9(kind: str) -> None:
     scene.send()
     assert scene.counters() == [(7, 0), (0, 0), (0, 8)]
     assert scene.errors[0].kind == kind
+
+
+@pytest.mark.parametrize("kind", ["stuff", "form"])
+def test_all_receivers_that_see_the_error_before_the_sender_count_9(kind: str) -> None:
+    scene = Scene()
+    scene.bus.corrupt(kind=kind)
+    scene.send()
+    assert scene.counters() == [(7, 0), (0, 8), (0, 8)]
+
+
+@pytest.mark.parametrize(("receivers", "rec"), [(1, 0), (2, 8)])
+def test_first_receiver_counts_9_only_if_another_flag_follows_its_own(receivers: int, rec: int) -> None:
+    """The sender is passive: its flag is recessive, and only that of another receiver can follow."""
+    scene = Scene(receivers)
+    errors_of(scene.sender, tec=200)
+    scene.bus.corrupt(kind="stuff", receiver="Receiver0")
+    scene.send()
+    assert scene.receivers[0].rec == rec
 
 
 def test_crc_error_of_all_receivers_is_a_missing_acknowledgement_to_the_sender() -> None:
@@ -259,6 +301,23 @@ def test_passive_flag_of_the_sender_shows_to_receivers_as_a_stuff_error() -> Non
     assert scene.errors[0].time == (24 + 1 + 6 + 8) * BIT
     assert scene.seen[0].time == scene.errors[0].time + (3 + 8 + LENGTH) * BIT
     assert scene.counters() == [(207, 0), (0, 0), (0, 0)]
+
+
+def test_passive_flag_after_the_crc_leaves_the_receivers_with_a_wrong_crc() -> None:
+    scene = Scene()
+    errors_of(scene.sender, tec=200)
+    scene.bus.corrupt(bit=ACK_SLOT - 2)  # the last bit of the CRC
+    scene.send()
+    assert scene.errors[0].time == (ACK_SLOT + 1 + 1 + 6 + 8) * BIT
+    assert scene.counters() == [(207, 0), (0, 0), (0, 0)]
+
+
+def test_passive_sender_counts_an_error_that_nobody_else_saw_unless_it_is_the_acknowledgement() -> None:
+    scene = Scene()
+    errors_of(scene.sender, tec=200)
+    scene.bus.corrupt(bit=-1)
+    scene.send()
+    assert scene.sender.tec == 207
 
 
 def test_passive_sender_without_acknowledgement_repeats_what_has_arrived() -> None:

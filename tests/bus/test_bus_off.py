@@ -25,9 +25,10 @@ TRAFFIC = Frame(0x300, b"\x55")
 class Scene:
     """One node that gets into bus-off with its first frame, and two others."""
 
-    def __init__(self, restart_after: int | None = None) -> None:
+    def __init__(self, restart_after: int | None = None, bitrate: int = 500_000) -> None:
         self.loop = Loop()
-        self.bus = SimBus(self.loop, "bus")
+        self.bus = SimBus(self.loop, "bus", bitrate=bitrate)
+        self.bit = 1_000_000_000 // bitrate
         self.node = self.bus.attach("Node", restart_after=restart_after)
         self.others = [self.bus.attach("Other"), self.bus.attach("Third")]
         self.states: list[tuple[int, ErrorState]] = []
@@ -44,7 +45,7 @@ class Scene:
         self.bus.membership_changed()
         self.bus.corrupt(sender="Node")
         self.node.send(FRAME)
-        self.loop.run_until(self.loop.now + 61 * BIT)
+        self.loop.run_until(self.loop.now + 61 * self.bit)
         assert self.node.state is ErrorState.BUS_OFF
         time, state = self.states[-1]
         assert (time, state) == (self.errors[-1].time, ErrorState.BUS_OFF)
@@ -127,18 +128,21 @@ def test_request_overtakes_the_automatic_restart() -> None:
     assert scene.recovered() == second + 1_000_000_000 + RECOVERY, "the first timer is gone"
 
 
-def test_every_frame_on_a_full_bus_counts_once() -> None:
+@pytest.mark.parametrize("bitrate", [500_000, 83_333, 33_333])
+def test_every_frame_on_a_full_bus_counts_once(bitrate: int) -> None:
     """ACK delimiter, EOF and intermission are eleven recessive bits, and no more come before the next frame."""
-    scene = Scene(restart_after=0)
+    scene = Scene(restart_after=0, bitrate=bitrate)
     fallen = scene.fall()
     scene.traffic(scene.others[0], 300)
     begun = scene.loop.now
     recovered = scene.recovered()
-    # The 11 bits after the error frame are over when the traffic begins; they counted from its delimiter's end only.
-    missed = (begun - fallen) // (11 * BIT)
-    length = frame_bits(TRAFFIC).nominal
-    assert recovered == begun + (128 - missed) * (length + 3) * BIT
-    assert [one.sender for one in scene.seen][128 - missed] == "Node", "its frame has the lower identifier"
+    missed = (begun - fallen) * bitrate // 11_000_000_000
+    frames = 128 - missed
+    bits = frames * (frame_bits(TRAFFIC).nominal + 3)
+    # Bit times that are no whole number of nanoseconds are rounded in every frame.
+    assert recovered == pytest.approx(begun + bits * 1e9 / bitrate, abs=0 if bitrate == 500_000 else frames + 1)
+    senders = [one.sender for one in scene.seen]
+    assert senders.index("Node") == frames, "its frame has the lower identifier"
 
 
 @pytest.mark.parametrize(("gap", "each"), [(0, 1), (10, 1), (11, 2), (21, 2), (22, 3)])
@@ -268,6 +272,7 @@ def test_frame_whose_sender_loses_power_is_destroyed_and_not_repeated(warm: bool
     assert wire(FRAME).levels[18:21] == "011"
     assert [(error.time, error.kind) for error in scene.errors] == [(start + (24 + 1 + 6 + 8) * BIT, "stuff")]
     assert [node.rec for node in scene.others] == [1, 1]
+    assert scene.node.tec == 0
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["first frame", "later frame"])
