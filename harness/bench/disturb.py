@@ -131,7 +131,8 @@ class WrongCrc(_Tamper):
 class WrongCounter(_Tamper):
     """The next ``count`` frames of a protected message carry a wrong counter under a right checksum.
 
-    offset: added to the right counter, -1 (the default) repeats the last value.
+    offset: how far each of them is from what should follow its predecessor; -1 (the default) keeps repeating the last
+    right value, so that a receiver sees ``count`` errors running, not one.
     """
 
     def __init__(self, message: str, *, offset: int = -1, count: int | None = None) -> None:
@@ -145,7 +146,8 @@ class WrongCounter(_Tamper):
 
         def change(data: bytes, counter: int | None) -> bytes:
             payload = bytearray(data)
-            protector.protect(payload, ((counter or 0) + self.offset) % protector.counter_modulo)
+            # The deviations add up: a constant one would be wrong once, and then count on as it should.
+            protector.protect(payload, ((counter or 0) + self.hits * self.offset) % protector.counter_modulo)
             return bytes(payload)
 
         return change

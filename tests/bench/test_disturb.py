@@ -47,6 +47,16 @@ def test_the_same_undeclared_is_red(lamp_blueprint: Blueprint, disturbance: obje
         lamp.wait(1 * s)
 
 
+@pytest.mark.parametrize("offset", [-1, 3])
+def test_every_wrong_counter_is_one_more_error_for_a_receiver(lamp: Bench, offset: int) -> None:
+    lamp.wait(100 * ms)
+    ecu = lamp.world.nodes["LAMP"].ecu
+    assert ecu is not None
+    with lamp.disturb(WrongCounter("Pedals", offset=offset, count=3)):
+        lamp.wait(30 * ms)
+        assert ecu.rx("Pedals").errors == 3
+
+
 def test_a_disturbance_does_not_excuse_another_fault(lamp_blueprint: Blueprint) -> None:
     with pytest.raises(IntegrityError, match="0x7AB"), Bench(lamp_blueprint) as lamp, lamp.disturb(WrongCrc("Pedals")):
         lamp.wait(100 * ms)
