@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import Bench, Duration, Quantity, kmh, ms, percent, s
+from harness import Bench, Duration, Quantity, Silence, kmh, ms, percent, s
 from vehicle_states import car_in_drive, car_on_rollers, press, ready_car, roll, shift_to, switch_on
 
 REFUSED = 200 * ms
@@ -83,6 +83,17 @@ def test_drive_is_refused_in_fault(bench: Bench) -> None:
     bench.set("KeyPosition", "On")
     press(bench, brake=30 * percent)
     bench.wait_until(bench.signal("DriveState") == "Fault", timeout=2 * s)
+    bench.set("GearRequest", "D")
+    expect_refused(bench, "NotReady")
+
+
+@pytest.mark.requirement("VEH-004")
+def test_drive_is_refused_in_limp(bench: Bench) -> None:
+    """Drive is refused in Limp, as anywhere but in Ready."""
+    switch_on(bench)
+    with bench.disturb(Silence("Pedals")):
+        bench.wait_until(bench.signal("DriveState") == "Limp", timeout=200 * ms)
+    press(bench, brake=30 * percent)
     bench.set("GearRequest", "D")
     expect_refused(bench, "NotReady")
 

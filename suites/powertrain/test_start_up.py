@@ -136,7 +136,7 @@ def test_key_off_ramps_torque_rather_than_cutting_it(bench: Bench) -> None:
 
 
 @pytest.mark.requirement("VEH-003")
-@pytest.mark.parametrize("speed", [0 * kmh, 50 * kmh, 130 * kmh], ids=str)
+@pytest.mark.parametrize("speed", [0 * kmh, 130 * kmh], ids=str)
 def test_crash_opens_contactors_at_any_speed(bench: Bench, speed: Quantity, phase: Duration) -> None:
     """Crash: contactors open within 100 ms, DC link below 60 V within 5 s."""
     car_on_rollers(bench, speed)

@@ -52,9 +52,7 @@ def test_torque_comes_back_when_the_limit_does(bench: Bench, role: str) -> None:
 
 
 @pytest.mark.requirement("VEH-007")
-@pytest.mark.parametrize(
-    ("accelerator", "brake"), [(10.1, 10.1), (50, 10.1), (10.1, 80), (100, 100)], ids=["both-just-above", "a", "b", "c"]
-)
+@pytest.mark.parametrize(("accelerator", "brake"), [(10.1, 10.1), (50, 10.1), (10.1, 80), (100, 100)])
 def test_brake_overrides_the_accelerator(bench: Bench, accelerator: float, brake: float, phase: Duration) -> None:
     """Both pedals above 10 % for 100 ms: torque is not positive 50 ms later, and stays so."""
     car_on_rollers(bench, 40 * kmh)
@@ -77,7 +75,7 @@ def test_one_pedal_at_its_limit_overrides_nothing(bench: Bench, accelerator: flo
 
 
 @pytest.mark.requirement("VEH-007")
-@pytest.mark.parametrize("overlap", [50 * ms, 80 * ms, 90 * ms], ids=str)
+@pytest.mark.parametrize("overlap", [50 * ms, 90 * ms], ids=str)
 def test_short_overlap_overrides_nothing(bench: Bench, overlap: Duration, phase: Duration) -> None:
     """Both pedals pressed for less than 100 ms leave the torque as it is."""
     car_on_rollers(bench, 40 * kmh)
@@ -85,7 +83,7 @@ def test_short_overlap_overrides_nothing(bench: Bench, overlap: Duration, phase:
     bench.wait(phase)
     bench.set("BrakePedal", 30 * percent)
     bench.expect(bench.signal("BrakePedal") == 30, within=0 * ms)
-    # The release is sent one cycle after it is set at the latest.
+    # Set between two frames, so that the release is on the bus exactly so long after the press.
     bench.wait(overlap - 5 * ms)
     bench.set("BrakePedal", 0 * percent)
     bench.stays(bench.signal("TorqueRequest") > 0, during=500 * ms)

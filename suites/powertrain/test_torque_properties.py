@@ -26,7 +26,8 @@ def largest_recent(bench: Bench, signals: list[str], time: int) -> float:
     start = bench.signal(signals[0]).sample_at(time - REACTION)
     since = start.time if start is not None else time - REACTION
     samples = zip(*(bench.signal(name).samples_since(since) for name in signals), strict=True)
-    return max(min(sample.value for sample in moment) for moment in samples if moment[0].time <= time)
+    largest: float = max(min(sample.value for sample in moment) for moment in samples if moment[0].time <= time)
+    return largest
 
 
 def in_gear(bench: Bench, time: int) -> bool:
