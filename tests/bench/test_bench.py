@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import LAMP
 
 from harness.bench import Bench, Blueprint
 from harness.errors import (
@@ -23,6 +22,8 @@ from harness.errors import (
 )
 from harness.frames import Frame
 from harness.units import V, kmh, ms, percent, s
+
+LAMP = Path(__file__).parent / "data" / "lamp.toml"
 
 
 def test_set_takes_a_signal_a_message_or_a_mapping(lamp: Bench) -> None:
