@@ -201,7 +201,7 @@ class Controller:
         begin = self.bus.recessive_from
         assert begin is not None
         self._count_from = max(self._count_from, begin)
-        self._join_at = max(self.bus.loop.now, self._count_from + self.bus.times.time(self._missing * RECESSIVE_BITS))
+        self._join_at = self._count_from + self.bus.times.time(self._missing * RECESSIVE_BITS)
         self.bus.loop.post(self._join_at, DELIVER, self._join, self._join_at)
 
     def frame_begins(self, time: int) -> None:

@@ -112,11 +112,14 @@ def test_published_worst_cases_are_never_exceeded_and_no_bits_are_missing(size: 
 
 
 @pytest.mark.parametrize(
-    ("bitrate", "expected"), [(500_000, 94_000), (1_000_000, 47_000), (83_333, 564_002), (33_333, 1_410_014)]
+    ("bitrate", "expected"),
+    [(500_000, 94_000), (1_000_000, 47_000), (83_333, 564_002), (33_333, 1_410_014), (70_001, 671_419)],
 )
 def test_time_is_rounded_once_to_the_nearest_nanosecond(bitrate: int, expected: int) -> None:
     assert frame_bits(Frame(415)) == (47, 0)
-    assert BitTimes(bitrate, None).duration(Frame(415)) == expected == round(47 * 1e9 / bitrate)
+    times = BitTimes(bitrate, None)
+    assert times.duration(Frame(415)) == expected == round(47 * 1e9 / bitrate)
+    assert Measure(times, lambda _: None)(Frame(415))[1] == expected
 
 
 def test_a_frame_that_no_bus_carries_has_no_length() -> None:
