@@ -28,13 +28,13 @@ DELIVERY_LIMIT_NS = 5_000_000_000
 class Result:
     """What became of an expectation.
 
-    time: when it was decided, ns of the world. latency: from the reference point to there.
+    time: when it was decided, since the world began. latency: from the reference point to there.
     margin: what was left of the limit (``expect``), or the smallest distance to the limit in the signal's unit
     (``stays``, ``never``; ``None`` where there is no distance, as between two words).
     """
 
     verdict: Verdict
-    time: int
+    time: Duration
     latency: Duration
     margin: Duration | float | None
     seen: str
@@ -82,11 +82,12 @@ class Judge:
         at = watch.satisfied_at
         if at is not None and at <= since + within:
             latency = Duration(at - since)
-            result = Result(Verdict.PASSED, at, latency, Duration(within - latency), _line(at, watch.satisfied_by))
+            seen = _line(at, watch.satisfied_by)
+            result = Result(Verdict.PASSED, Duration(at), latency, Duration(within - latency), seen)
             self._note(f"{claim}: after {latency}, margin {result.margin}", result)
             return result
         late = f"only after {time_text(at - since)}" if at is not None else "not seen"
-        result = Result(Verdict.FAILED, self._loop.now, Duration(self._loop.now - since), None, _seen(watch))
+        result = Result(Verdict.FAILED, Duration(self._loop.now), Duration(self._loop.now - since), None, _seen(watch))
         self._note(f"{claim}: {late}", result)
         raise ExpectationFailed(self._failure(claim, late, since, watch), result)
 
@@ -126,16 +127,17 @@ class Judge:
         since = watch.since
         if wrong is not None and watch.has_data:
             at, values = wrong
-            result = Result(Verdict.FAILED, at, Duration(at - since), None, _line(at, values))
+            result = Result(Verdict.FAILED, Duration(at), Duration(at - since), None, _line(at, values))
             late = f"violated after {time_text(at - since)}"
             self._note(f"{claim}: {late}", result)
             raise ExpectationFailed(self._failure(claim, late, since, watch), result)
         lost = [signal for signal in watch.predicate.signals if signal.timeout is not None and not signal.valid]
         if not watch.has_data or lost:
             what = "nothing was observed" if not watch.has_data else f"{lost[0].short_name} {lost[0].invalid_reason}"
-            self._note(f"{claim}: {what}", Result(Verdict.INCONCLUSIVE, since + during, Duration(during), None, what))
+            unknown = Result(Verdict.INCONCLUSIVE, Duration(since + during), Duration(during), None, what)
+            self._note(f"{claim}: {what}", unknown)
             raise Inconclusive(f"{claim}: {what}, so it cannot be told\n{watch.availability()}")
-        result = Result(Verdict.PASSED, since + during, Duration(during), margin, _seen(watch))
+        result = Result(Verdict.PASSED, Duration(since + during), Duration(during), margin, _seen(watch))
         self._note(f"{claim}: held{'' if margin is None else f', smallest distance {margin:g}'}", result)
         return result
 

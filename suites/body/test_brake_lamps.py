@@ -16,7 +16,7 @@ FASTER = 30 * kmh
 
 
 @pytest.mark.requirement("VEH-020")
-@pytest.mark.parametrize("pedal", [3.1 * percent, 4 * percent, 100 * percent], ids=str)
+@pytest.mark.parametrize("pedal", [3.1 * percent, 100 * percent], ids=str)
 def test_pedal_switches_the_lamps_on(bench: Bench, pedal: Quantity, phase: Duration) -> None:
     """Within 80 ms of the pedal passing 3 % all three brake lamps are on, and stay on."""
     press(bench)
@@ -28,7 +28,7 @@ def test_pedal_switches_the_lamps_on(bench: Bench, pedal: Quantity, phase: Durat
 
 
 @pytest.mark.requirement("VEH-020")
-@pytest.mark.parametrize("pedal", [1.9 * percent, 1 * percent, 0 * percent], ids=str)
+@pytest.mark.parametrize("pedal", [1.9 * percent, 0 * percent], ids=str)
 def test_pedal_switches_the_lamps_off(bench: Bench, pedal: Quantity, phase: Duration) -> None:
     """Within 80 ms of the pedal falling below 2 % all three brake lamps are off, and stay off."""
     press(bench, brake=30 * percent)
@@ -84,7 +84,7 @@ def test_regeneration_between_the_limits_changes_nothing(bench: Bench) -> None:
         passed = bench.wait_until(until, timeout=10 * s)
         limit = 1.3 if state == "Off" else 0.7
         assert any(abs(sample.value - limit) < 0.005 for sample in regeneration.samples_since(begin)), "sweep too fast"
-        bench.stays(lamp == state, during=Duration(passed.time - begin), after=begin)
+        bench.stays(lamp == state, during=passed.time - begin, after=begin)
         bench.expect(lamp != state, within=80 * ms, after=passed.time)
 
 

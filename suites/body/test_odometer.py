@@ -46,28 +46,28 @@ def assert_never_decreased(bench: Bench, since: Duration) -> None:
 
 
 @pytest.mark.requirement("VEH-041")
-@pytest.mark.parametrize("accelerations", [(9, 0, 0), (2, 5, -2), (9, -9, 9)], ids=str)
+@pytest.mark.parametrize("accelerations", [(12, 0, -3), (9, -9, 9)], ids=str)
 def test_odometer_matches_the_way(bench: Bench, accelerations: tuple[int, ...]) -> None:
     """From standstill to standstill the odometer counts the way within 0.1 %."""
     switch_on(bench)
     roll(bench, 0 * kmh)
     shown, travelled = odometer_m(bench), bench.plant["distance"]
     for acceleration in accelerations:
-        drive(bench, acceleration, 4 * s)
+        drive(bench, acceleration, 3 * s)
     stop(bench)
     counted, way = odometer_m(bench) - shown, bench.plant["distance"] - travelled
-    assert way > 200
+    assert way > 100
     assert abs(counted - way) <= 0.001 * way + RESOLUTION_M
     assert_never_decreased(bench, 0 * s)
 
 
 @pytest.mark.requirement("VEH-041")
 def test_odometer_matches_a_long_way(bench: Bench) -> None:
-    """Over 1.4 km at a steady speed the odometer counts the way within 0.1 %."""
+    """Over 1 km at a steady speed the odometer counts the way within 0.1 %."""
     switch_on(bench)
     roll(bench, 250 * kmh)
     shown, travelled = odometer_m(bench), bench.plant["distance"]
-    bench.wait(20 * s)
+    bench.wait(15 * s)
     counted, way = odometer_m(bench) - shown, bench.plant["distance"] - travelled
     assert abs(counted - way) <= 0.001 * way + RESOLUTION_M
 
@@ -120,19 +120,19 @@ def test_odometer_survives_losing_its_supply(bench: Bench, speed: Quantity) -> N
 
 @pytest.mark.requirement("VEH-041")
 @settings(max_examples=20)
-@given(st.lists(st.tuples(st.integers(-15, 15), st.sampled_from([0.2, 0.5, 1.0])), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.integers(-15, 15), st.sampled_from([0.1, 0.3, 0.6])), min_size=1, max_size=4))
 def test_odometer_never_decreases(
     open_bench: Callable[..., AbstractContextManager[Bench]], accelerations: list[tuple[int, float]]
 ) -> None:
     """However the car is driven, the odometer never goes back and keeps up with the way."""
     with open_bench() as bench:
-        switch_on(bench)
-        roll(bench, 60 * kmh)
+        bench.set("KeyPosition", "On")
+        roll(bench, 20 * kmh)
         shown, travelled = odometer_m(bench), bench.plant["distance"]
         for acceleration, seconds in accelerations:
             drive(bench, acceleration, seconds * s)
         stop(bench)
         counted, way = odometer_m(bench) - shown, bench.plant["distance"] - travelled
         assert_never_decreased(bench, 0 * s)
-        # 60 km/h at the beginning: what the display is late by is 200 ms at most.
-        assert abs(counted - way) <= 0.001 * way + RESOLUTION_M + 0.2 * 60 / 3.6
+        # At the beginning the display was late by 200 ms of 20 km/h at most.
+        assert abs(counted - way) <= 0.001 * way + RESOLUTION_M + 0.2 * 20 / 3.6

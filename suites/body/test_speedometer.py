@@ -19,7 +19,7 @@ RESOLUTION_KMH = 0.05
 
 DRIVES = st.tuples(
     st.integers(0, 200),
-    st.lists(st.tuples(st.integers(-12, 9), st.sampled_from([0.1, 0.3, 0.8])), min_size=1, max_size=5),
+    st.lists(st.tuples(st.integers(-12, 9), st.sampled_from([0.1, 0.3, 0.7])), min_size=1, max_size=5),
 )
 """A speed in km/h to begin with, then accelerations in m/s² that are held for so many seconds."""
 
@@ -62,7 +62,7 @@ def test_speedometer_shows_a_steady_speed(bench: Bench, speed: float) -> None:
 
 
 @pytest.mark.requirement("VEH-040")
-@pytest.mark.parametrize(("before", "after"), [(0, 200), (200, 0), (50, 60), (60, 50)], ids=str)
+@pytest.mark.parametrize(("before", "after"), [(0, 200), (200, 0), (60, 50)], ids=str)
 def test_speedometer_follows_in_time(bench: Bench, before: int, after: int, phase: Duration) -> None:
     """200 ms after the speed changed the display goes by the new speed."""
     switch_on(bench)
@@ -83,7 +83,7 @@ def test_speedometer_is_right_on_any_drive(
     """However the car speeds up and slows down, every displayed speed lies in its band."""
     speed, accelerations = scenario
     with open_bench() as bench:
-        switch_on(bench)
+        bench.set("KeyPosition", "On")
         roll(bench, speed * kmh)
         true_speeds = drive(bench, 0, 200 * ms)
         begin = bench.now

@@ -34,7 +34,7 @@ CAUSED: list[tuple[str, str, str, Mapping[str, float | Quantity], Mapping[str, f
     ("Temperature", "TemperatureWarning", "On", {"cell_temperature": 65 * degC}, {}),
     ("Derating", "DeratingActive", "On", {"cell_temperature": 50 * degC}, {"cell_temperature": 20 * degC}),
     ("LampFailure", "BrakeLampMonitor", "Failed", {"brake_lamp_centre_failed": 1}, {"brake_lamp_centre_failed": 0}),
-    ("LampFailure", "IndicatorLeftLamp", "Failed", {"indicator_rear_left_failed": 1}, {"indicator_rear_left_failed": 0}),
+    ("LampFailure", "IndicatorRightLamp", "Failed", {"indicator_rear_right_failed": 1}, {}),
     ("Fault", "DriveState", "Fault", {"isolation_resistance": 50 * ohm_per_V}, {}),
 ]
 """Telltale, the signal that it follows and its value when the telltale is on, what causes that, and what ends it."""
@@ -70,15 +70,13 @@ def test_telltale_follows_its_source(bench: Bench, telltale: str, source: str, o
 
 
 @pytest.mark.requirement("VEH-043")
-@pytest.mark.parametrize(("telltale", "source", "off", "on"), [SWITCHED[1], SWITCHED[2], SWITCHED[7]])
-def test_telltale_follows_in_time(
-    bench: Bench, telltale: str, source: str, off: str, on: str, phase: Duration
-) -> None:
-    """The telltale comes within 200 ms at every phase of the cycles, whichever network its source is on."""
+def test_telltales_follow_in_time(bench: Bench, phase: Duration) -> None:
+    """Telltales come within 200 ms at every phase of the cycles, whichever network their source is on."""
     ready_car(bench)
-    bench.wait(3 * phase)
-    bench.set(source, on)
-    bench.expect(bench.signal(f"Telltale{telltale}").changes(to="On"), within=200 * ms)
+    for telltale, source, _, on in (SWITCHED[1], SWITCHED[2], SWITCHED[7]):
+        bench.wait(3 * phase)
+        bench.set(source, on)
+        bench.expect(bench.signal(f"Telltale{telltale}").changes(to="On"), within=200 * ms)
 
 
 @pytest.mark.requirement("VEH-043")
@@ -175,13 +173,13 @@ def test_all_telltales_are_tested_after_key_on(bench: Bench, phase: Duration) ->
 def test_lamp_test_takes_precedence(bench: Bench) -> None:
     """A source that changes during the test is shown only after it."""
     bench.wait(500 * ms)
-    key_on = bench.set("KeyPosition", "On")
-    bench.wait_until(bench.signal("LampTest") == "Active", timeout=200 * ms)
+    bench.set("KeyPosition", "On")
+    begun = bench.wait_until(bench.signal("LampTest") == "Active", timeout=200 * ms)
     bench.set("DoorStatus", DriverDoor="Open")
     bench.wait(300 * ms)
     bench.set("DoorStatus", DriverDoor="Closed")
     tested = bench.wait_until(bench.signal("LampTest") == "Inactive", timeout=3 * s)
-    bench.stays(bench.signal("TelltaleDoorOpen") == "On", during=1.8 * s, after=key_on.delivered + 100 * ms)
+    bench.stays(bench.signal("TelltaleDoorOpen") == "On", during=1.8 * s, after=begun.time)
     bench.expect(bench.signal("TelltaleDoorOpen") == "Off", within=200 * ms, after=tested.time)
 
 
@@ -199,13 +197,12 @@ def test_telltales_are_tested_at_every_key_on(bench: Bench) -> None:
 
 
 @pytest.mark.requirement("VEH-042")
-@pytest.mark.parametrize("speed", [10.1 * kmh, 50 * kmh], ids=str)
-def test_chime_starts_when_driving_unbelted(bench: Bench, speed: Quantity, phase: Duration) -> None:
+def test_chime_starts_when_driving_unbelted(bench: Bench, phase: Duration) -> None:
     """Within 1 s of passing 10 km/h without belt the chime sounds."""
     switch_on(bench)
     roll(bench, 9 * kmh)
     bench.wait(phase)
-    bench.plant["vehicle_speed"] = speed
+    bench.plant["vehicle_speed"] = 10.1 * kmh
     bench.expect(bench.signal("SeatBeltChime").changes(to="On"), within=1 * s)
     bench.stays(bench.signal("SeatBeltChime") == "On", during=300 * ms)
     assert bench.plant["chime"]
@@ -227,7 +224,8 @@ def test_chime_starts_when_the_belt_is_opened(bench: Bench, phase: Duration) -> 
 
 @pytest.mark.requirement("VEH-042")
 @pytest.mark.parametrize(
-    ("speed", "belt"), [(0, "Unfastened"), (9.9, "Unfastened"), (10, "Unfastened"), (10.1, "Fastened"), (90, "Fastened")]
+    ("speed", "belt"),
+    [(0, "Unfastened"), (9.9, "Unfastened"), (10, "Unfastened"), (10.1, "Fastened"), (90, "Fastened")],
 )
 def test_no_chime_without_reason(bench: Bench, speed: float, belt: str) -> None:
     """Up to 10 km/h, and with the belt closed, there is no chime."""
@@ -245,7 +243,7 @@ def test_chime_ends_after_90_seconds(bench: Bench) -> None:
     roll(bench, 50 * kmh)
     on = bench.expect(bench.signal("SeatBeltChime") == "On", within=1 * s)
     bench.wait(40 * s)
-    bench.expect(bench.signal("SeatBeltChime") == "Off", within=50 * s, after=Duration(on.time) + 40 * s)
+    bench.expect(bench.signal("SeatBeltChime") == "Off", within=50 * s, after=on.time + 40 * s)
     bench.stays((bench.signal("SeatBeltChime") == "Off") & (bench.signal("TelltaleSeatBelt") == "On"), during=2 * s)
 
 

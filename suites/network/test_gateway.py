@@ -75,9 +75,7 @@ def assert_everything_was_forwarded(bench: Bench, since: Duration) -> None:
 def forwarded(bench: Bench, message: str, since: Duration) -> list[bool]:
     """Of each frame of a message since then whether a copy of it came within 5 ms."""
     copies = bench.traffic(ROUTES[message]).since(since).times
-    return [
-        any(time < copy <= time + 5 * ms for copy in copies) for time in bench.traffic(message).since(since).times
-    ]
+    return [any(time < copy <= time + 5 * ms for copy in copies) for time in bench.traffic(message).since(since).times]
 
 
 @pytest.mark.requirement("VEH-050")
@@ -108,7 +106,7 @@ def test_change_arrives_in_time(
 ) -> None:
     """A value that changes is on the other network within 5 ms."""
     bench.wait(200 * ms + phase)
-    bench.set(source, **{signal: value})
+    bench.set(f"{source}.{signal}", value)
     bench.expect(bench.signal(copy) == value, within=5 * ms)
 
 

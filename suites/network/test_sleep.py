@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Bench, Duration, V, ms, s
-from vehicle_states import ready_car, switch_off
+from vehicle_states import switch_off, switch_on
 
 CHANNELS = ("powertrain", "body")
 SENSORS = ("PEDAL", "SRS", "STALK", "DOORS", "KEY")
@@ -32,7 +32,7 @@ def sleeping_car(bench: Bench) -> None:
 @pytest.mark.requirement("VEH-064")
 def test_networks_sleep_5_seconds_after_key_off(bench: Bench, phase: Duration) -> None:
     """5 s after key-off both networks are silent; until then every node sends."""
-    ready_car(bench)
+    switch_on(bench)
     bench.wait(phase)
     key_off = bench.set("KeyPosition", "Off")
     bench.expect(bench.signal("DcLinkVoltage") < 60 * V, within=4 * s)
@@ -75,7 +75,7 @@ def test_networks_stay_awake_with_reason(bench: Bench, signal: str, value: str, 
 @pytest.mark.requirement("VEH-064")
 def test_charged_dc_link_keeps_the_networks_awake(bench: Bench) -> None:
     """With a DC link of 60 V or more nobody sleeps; below that the networks do."""
-    ready_car(bench)
+    switch_on(bench)
     bench.plant["active_discharge_fault"] = 1
     switch_off(bench)
     bench.wait(7 * s)
