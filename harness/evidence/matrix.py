@@ -107,8 +107,18 @@ class Matrix:
 
 
 def _outcome(row: Row) -> tuple[Html, Html]:
-    lines = (
-        f"{coloured(verdict, verdict.value if verdict else NOT_RUN)} <code>{escape(test)}</code>"
-        for test, verdict in row.tests.items()
-    )
+    """State and tests as cells; the cases of one parametrised test share a line."""
+    groups: dict[str, list[Verdict | None]] = {}
+    for test, verdict in row.tests.items():
+        groups.setdefault(test.partition("[")[0], []).append(verdict)
+    lines = (f"{_counts(verdicts)} <code>{escape(test)}</code>" for test, verdicts in groups.items())
     return coloured(row.verdict, row.state), Html("<br>".join(lines))
+
+
+def _counts(verdicts: Sequence[Verdict | None]) -> str:
+    found = []
+    for each in (*Verdict, None):
+        if count := verdicts.count(each):
+            word = each.value if each is not None else NOT_RUN
+            found.append(coloured(each, word if len(verdicts) == 1 else f"{count} {word}"))
+    return ", ".join(found)

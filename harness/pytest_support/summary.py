@@ -83,15 +83,15 @@ class Summary:
             if self.matrix.claims:
                 import allure
 
-                allure.global_attach(self.matrix.to_html(), "requirements", allure.attachment_type.HTML)
-                allure.global_attach(self.matrix.to_json(), "requirements.json", allure.attachment_type.JSON)
+                allure.global_attach(self.matrix.to_html(), "requirement matrix", allure.attachment_type.HTML)
+                allure.global_attach(self.matrix.to_json(), "requirement matrix for other tools", allure.attachment_type.JSON)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
         for verdict, report in self.unfit:
             terminalreporter.write_sep("_", f"{verdict.upper()} {report.head_line}", yellow=True)
             terminalreporter.write_line(report.longreprtext)
-        if not self.counts and not self.matrix.claims:
+        if not self.counts:
             return
         terminalreporter.write_sep("=", "vehicle-harness")
         self._write_verdicts(terminalreporter)

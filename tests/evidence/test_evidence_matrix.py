@@ -69,8 +69,19 @@ def test_as_json() -> None:
 
 def test_as_html_everything_is_escaped() -> None:
     matrix = Matrix(Requirements({"R<1": Requirement("R<1", "a < b & c")}))
-    matrix.claim("test_x[<b>]", ["R<1"])
-    matrix.judge("test_x[<b>]", Verdict.BLOCKED)
+    matrix.claim("test_x<[b]", ["R<1"])
+    matrix.judge("test_x<[b]", Verdict.BLOCKED)
     page = matrix.to_html()
-    assert "R&lt;1" in page and "a &lt; b &amp; c" in page and "test_x[&lt;b&gt;]" in page
+    assert "R&lt;1" in page and "a &lt; b &amp; c" in page and "test_x&lt;" in page
     assert "blocked" in page and "<script" not in page
+
+
+def test_as_html_the_cases_of_a_test_share_a_line() -> None:
+    matrix = Matrix(KNOWN)
+    for case, verdict in (("a", Verdict.PASSED), ("b", Verdict.PASSED), ("c", Verdict.FAILED), ("d", None)):
+        matrix.claim(f"test_x[{case}]", ["R-1"])
+        if verdict is not None:
+            matrix.judge(f"test_x[{case}]", verdict)
+    page = matrix.to_html()
+    assert page.count("test_x") == 1
+    assert all(f">{text}<" in page for text in ("2 passed", "1 failed", "1 not run"))
