@@ -81,10 +81,10 @@ class Summary:
         if folder and not self.config.getoption("--collect-only"):
             write_run_files(Path(folder), self.environment | describe_software())
             if self.matrix.claims:
-                import allure
+                from allure import attachment_type, global_attach
 
-                allure.global_attach(self.matrix.to_html(), "requirement matrix", allure.attachment_type.HTML)
-                allure.global_attach(self.matrix.to_json(), "requirement matrix for other tools", allure.attachment_type.JSON)
+                global_attach(self.matrix.to_html(), "requirement matrix", attachment_type.HTML)
+                global_attach(self.matrix.to_json(), "requirement matrix for other tools", attachment_type.JSON)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
