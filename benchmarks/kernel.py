@@ -223,7 +223,9 @@ def run(quick: bool) -> list[tuple[str, str, str]]:
     loop = CountingLoop()
     arrived = world(loop, "protected")
     loop.run_until(1_000_000_000 + CYCLE_NS // 2)
-    rows.append(("kernel, events through the loop's heap per frame", f"{loop.posted / arrived():.2f}", ""))
+    # Every frame goes once through the queue that orders those who wait for the bus.
+    pairs = loop.posted / arrived() + 1
+    rows.append(("kernel, heap push and pop pairs per frame (loop and queue)", f"{pairs:.2f}", ""))
     return rows
 
 

@@ -7,7 +7,7 @@ from heapq import heapify, heappush
 from typing import TYPE_CHECKING
 
 from harness.bus.confinement import OCCURRENCES, RECESSIVE_BITS, ErrorCounters
-from harness.bus.length import Measure
+from harness.bus.length import Lengths
 from harness.bus.port import ErrorState
 from harness.bus.subscribers import Subscription
 from harness.errors import BusError
@@ -36,7 +36,8 @@ class Controller:
             raise BusError(f"{node}: restart_after must be zero or more, not {restart_after} ns")
         self.bus = bus
         self.node = node
-        self.measure = Measure(bus.times, self._claim)
+        self.lengths = Lengths(bus.times, self._claim)
+        self._measure = self.lengths.measure
         self.channel = bus.channel
         self.counters = ErrorCounters()
         self.state = ErrorState.ACTIVE
@@ -68,7 +69,7 @@ class Controller:
         Raises :class:`~harness.errors.BusError` for a frame this bus does not carry, or when the node has no power.
         """
         bus = self.bus
-        order, duration = self.measure(frame)
+        order, duration = self._measure(frame)
         entry = (order, bus.sequence(), self, frame, sent, duration)
         if self.online:
             heappush(bus.ready, entry)

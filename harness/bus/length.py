@@ -201,7 +201,7 @@ class BitTimes:
         return self.time(*frame_bits(frame))
 
 
-class Measure:
+class Lengths:
     """Arbitration order and duration of the frames of one sender, remembered as far as they repeat.
 
     learned: called with the arbitration order of every identifier and format that is new.
@@ -214,7 +214,7 @@ class Measure:
         self._learned = learned
         self._forms: dict[tuple[object, ...], tuple[Header, dict[bytes, tuple[int, int]]]] = {}
 
-    def __call__(self, frame: Frame) -> tuple[int, int]:
+    def measure(self, frame: Frame) -> tuple[int, int]:
         """Arbitration order (the lower wins) and duration in ns from SOF to the end of EOF.
 
         Raises :class:`~harness.errors.BusError` for a frame that this bus would not carry.

@@ -375,7 +375,7 @@ class SimBus:
         if len(self._claims) >= _CLAIMS_LIMIT:
             self._claims.clear()
             for other in self.controllers:
-                other.measure.forget()
+                other.lengths.forget()
         if self._claims.setdefault(order, controller) is not controller:
             self._contested.add(order)
 

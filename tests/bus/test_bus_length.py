@@ -10,7 +10,7 @@ import reference_bits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bus.length import BitTimes, Measure, arbitration_order, frame_bits
+from harness.bus.length import BitTimes, Lengths, arbitration_order, frame_bits
 from harness.bus.wire import wire
 from harness.errors import BusError
 from harness.frames import FD_LENGTHS, Frame
@@ -61,13 +61,13 @@ def test_measured_twice_it_is_as_long_as_the_reference(frame: Frame) -> None:
     times = BitTimes(250_000, 1_000_000)
     bits = reference(frame)
     expected = sum(1_000 if bit.data_phase else 4_000 for bit in bits)
-    measure = Measure(times, lambda _: None)
+    measure = Lengths(times, lambda _: None).measure
     assert measure(frame) == measure(frame) == (arbitration_order(frame), expected)
 
 
 @given(st.integers(0, 0x7FF), st.binary(min_size=8, max_size=8))
 def test_more_payloads_than_are_remembered_keep_their_own_lengths(identifier: int, last: bytes) -> None:
-    measure = Measure(BitTimes(500_000, None), lambda _: None)
+    measure = Lengths(BitTimes(500_000, None), lambda _: None).measure
     for number in range(100):
         measure(Frame(identifier, bytes([number] * 8)))
     assert measure(Frame(identifier, last))[1] == 2_000 * sum(frame_bits(Frame(identifier, last)))
@@ -119,7 +119,7 @@ def test_time_is_rounded_once_to_the_nearest_nanosecond(bitrate: int, expected: 
     assert frame_bits(Frame(415)) == (47, 0)
     times = BitTimes(bitrate, None)
     assert times.duration(Frame(415)) == expected == round(47 * 1e9 / bitrate)
-    assert Measure(times, lambda _: None)(Frame(415))[1] == expected
+    assert Lengths(times, lambda _: None).measure(Frame(415))[1] == expected
 
 
 def test_a_frame_that_no_bus_carries_has_no_length() -> None:
