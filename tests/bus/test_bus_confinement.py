@@ -214,10 +214,11 @@ def test_crc_error_of_all_receivers_is_a_missing_acknowledgement_to_the_sender()
 def test_rec_above_127_falls_to_127_with_the_next_good_frame() -> None:
     scene = Scene()
     errors_of(scene.receivers[0], rec=200)
-    assert scene.receivers[0].state is ErrorState.PASSIVE
+    states = [scene.receivers[0].state]
     scene.send()
     assert scene.receivers[0].rec == 127
-    assert scene.receivers[0].state is ErrorState.ACTIVE
+    states.append(scene.receivers[0].state)
+    assert states == [ErrorState.PASSIVE, ErrorState.ACTIVE]
     scene.send()
     assert scene.receivers[0].rec == 126
 

@@ -92,8 +92,8 @@ def test_vectors() -> None:
         frame = Frame(
             vector["id"],
             bytes.fromhex(vector["data"]),
-            *(vector[name] for name in ("extended", "fd", "brs", "esi", "remote")),
-            length,
+            length=length,
+            **{name: vector[name] for name in ("extended", "fd", "brs", "esi", "remote")},
         )
         assert frame_bits(frame) == (vector["nominal_bits"], vector["data_bits"]), frame
         checked += 1
