@@ -23,7 +23,8 @@ th,td{text-align:left;vertical-align:top;padding:3px 8px;border-bottom:1px solid
 th{background:#f6f8fa;white-space:nowrap}
 td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr.mark td{background:#fff1f0}
-code{font:12px ui-monospace,monospace}
+td:first-child{white-space:nowrap}
+code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}
 p{margin:0 0 8px}
 """.strip()
 
