@@ -1,7 +1,8 @@
 """The command ``harness``.
 
 ``harness run [pytest options]``
-    pytest with good defaults: the suites, quick tests only, Allure results, JUnit, then the HTML report.
+    pytest with good defaults: the suites, quick tests only, a worker per processor, Allure results, JUnit, then the
+    HTML report.
 ``harness report``
     builds the report from the results of an earlier run.
 
@@ -66,7 +67,8 @@ def run(options: Sequence[str]) -> int:
     RESULTS.mkdir()
     JUNIT.unlink(missing_ok=True)
     # A process of its own, so that pytest finds the plugin not imported yet, as in a plain `pytest`.
-    code = subprocess.run([sys.executable, "-m", "pytest", *defaults(), *options], check=False).returncode
+    command = [sys.executable, "-m", "pytest", *defaults(), *workers(options), *options]
+    code = subprocess.run(command, check=False).returncode
     if any(RESULTS.glob("*-result.json")):
         report(RESULTS, HTML)
     return code
@@ -76,6 +78,20 @@ def defaults() -> list[str]:
     """The options of ``harness run``. ``suites`` stands in for ``testpaths``: paths that the user names replace it."""
     files = ["--alluredir", str(RESULTS), f"--junitxml={JUNIT}"]
     return ["-o", "testpaths=suites", "-m", "not slow", "--tb=short", *files]
+
+
+SERIAL = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--co", "--collect-only", "-h", "--help")
+"""pytest's options with which ``harness run`` leaves the number of workers to the user, or needs one process."""
+
+
+def workers(options: Sequence[str]) -> list[str]:
+    """A worker per processor, since worlds in virtual time share nothing; none where the options speak against it.
+
+    >>> workers(["-k", "brake"]), workers(["-n0"]), workers(["--pdb"])
+    (['-n', 'auto'], [], [])
+    """
+    chosen = any(option.startswith(("-n", "--dist")) or option.partition("=")[0] in SERIAL for option in options)
+    return [] if chosen or "no:xdist" in options else ["-n", "auto"]
 
 
 def report(results: Path, output: Path) -> int:
