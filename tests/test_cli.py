@@ -61,7 +61,7 @@ def harness(project: Path, *arguments: str) -> tuple[int, str]:
 def test_run_without_network_keeps_results_and_says_how_to_build_the_report(project: Path) -> None:
     code, out = harness(project, "run")
     assert code == 0
-    assert "1 passed, 1 deselected in" in out
+    assert "1 passed" in out and "test_slow" not in out
     assert "requirements  1 of 1 covered" in out
     assert "npm error network" in out
     assert "The results are kept in reports/results. Build the report later with: harness report" in out
@@ -77,10 +77,10 @@ def test_the_exit_code_is_pytests(project: Path) -> None:
 
 
 def test_every_pytest_option_passes_through_and_stands_above_the_defaults(project: Path) -> None:
-    code, out = harness(project, "run", "-m", "slow", "-v")
+    code, out = harness(project, "run", "-m", "slow", "-v", "-n0")
     assert code == 0
     assert "test_slow PASSED" in out and "test_lamp PASSED" not in out
-    code, out = harness(project, "run", "other_test.py", "--bench", "benches/virtual.toml")
+    code, out = harness(project, "run", "other_test.py", "--bench", "benches/virtual.toml", "-n0")
     assert code == 0
     assert "other_test.py" in out and "test_lamp" not in out
 
