@@ -80,7 +80,7 @@ def defaults() -> list[str]:
     return ["-o", "testpaths=suites", "-m", "not slow", "--tb=short", *files]
 
 
-SERIAL = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--co", "--collect-only", "-h", "--help")
+SERIAL = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--co", "--collect-only", "-h")
 """pytest's options with which ``harness run`` leaves the number of workers to the user, or needs one process."""
 
 
