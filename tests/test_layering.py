@@ -20,7 +20,7 @@ LAYERS = (
     ("restbus", "ecu", "recording"),
     ("signals", "bus", "plant", "protection"),
     ("loop", "frames"),
-    ("units", "errors"),
+    ("units", "errors", "memo"),
 )
 """From top to bottom; a module imports from its own line or from a lower one."""
 

@@ -10,6 +10,7 @@ from harness.ecu.hooks import Hook, hooks_of
 from harness.ecu.receive import Number, RxMessage
 from harness.errors import ConfigError, UnknownSignalError, nearest
 from harness.loop import Loop, Timer
+from harness.memo import Memo
 from harness.units import Duration, duration
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class Ecu:
         self._links = context.links
         self.network = Sleep(self)
         self._received: dict[tuple[str, str], RxMessage] = {}
-        self._signals: dict[str, tuple[RxMessage, str]] = {}
-        self._targets: dict[tuple[str, ...], list[tuple[TxMessage, tuple[tuple[str, str], ...]]]] = {}
+        self._signals = Memo(self._find_signal)
+        self._targets = Memo(self._find_targets)
         self._machines: list[StateMachine] = []
         self._cyclic: list[tuple[int, int | None, Callable[[], object]]] = []
         for channel, link in self._links.items():
@@ -118,13 +119,13 @@ class Ecu:
 
         Raises :class:`~harness.errors.UnknownSignalError`.
         """
-        message, name = self._signals.get(signal) or self._find_signal(signal)
+        message, name = self._signals[signal]
         value = message.value(name)
         return default if value is None else value
 
     def text(self, signal: str) -> str | None:
         """As :meth:`get`, as the label of the value table; None when there was no value, or it has no label."""
-        message, name = self._signals.get(signal) or self._find_signal(signal)
+        message, name = self._signals[signal]
         return message.text(name)
 
     def rx(self, message: str) -> RxMessage:
@@ -144,9 +145,8 @@ class Ecu:
         depends on the message's send type. Raises as :meth:`harness.restbus.TxMessage.set`.
         """
         wanted: Mapping[str, object] = signals if values is None else {**values, **signals}
-        names = tuple(wanted)
-        for message, pairs in self._targets.get(names) or self._find_targets(names):
-            message.update({own: wanted[name] for own, name in pairs})
+        for message, pairs in self._targets[tuple(wanted)]:
+            message.update(wanted if pairs is None else {own: wanted[name] for own, name in pairs})
 
     def tx(self, message: str) -> TxMessage:
         """A message that this node sends. Raises :class:`~harness.errors.UnknownSignalError`."""
@@ -223,7 +223,7 @@ class Ecu:
         if hook.kind == "every":
             self._cyclic.append((hook.period, hook.start, method))
         elif hook.kind == "signal":
-            message, signal = self._find_signal(hook.name)
+            message, signal = self._signals[hook.name]
             message.on_change(signal, method)
         elif hook.kind == "message":
             self.rx(hook.name).on_valid(method)
@@ -294,18 +294,19 @@ class Ecu:
                 raise UnknownSignalError(f"{self.name} can receive {name!r} in several messages: write {choice}")
             known = [each for _, plan in self._others("") for each in plan.start_values]
             raise UnknownSignalError(f"{self.name} can receive no signal {name!r}{nearest(name, known)}")
-        self._signals[signal] = entry = self._receiver(*found[0]), name
-        return entry
+        return self._receiver(*found[0]), name
 
-    def _find_targets(self, names: tuple[str, ...]) -> list[tuple[TxMessage, tuple[tuple[str, str], ...]]]:
-        """Per message that carries some of the names: pairs of its own signal name and the name as given."""
+    def _find_targets(self, names: tuple[str, ...]) -> list[tuple[TxMessage, list[tuple[str, str]] | None]]:
+        """Per message that carries some of the names: pairs of its own signal name and the name as given.
+
+        None in place of pairs: it carries them all, under these names.
+        """
         pairs: dict[TxMessage, list[tuple[str, str]]] = {}
         for name in names:
             for message, own in self._senders_of(name):
                 pairs.setdefault(message, []).append((own, name))
-        targets = [(message, tuple(group)) for message, group in pairs.items()]
-        self._targets[names] = targets
-        return targets
+        same = [(name, name) for name in names]
+        return [(message, None if group == same else group) for message, group in pairs.items()]
 
     def _senders_of(self, name: str) -> list[tuple[TxMessage, str]]:
         message, dot, own = name.rpartition(".")

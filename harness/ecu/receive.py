@@ -1,4 +1,4 @@
-"""What an ECU receives: one object per message, with checked and lazily decoded values."""
+"""What an ECU receives: one object per message, with the values of the last valid frame."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.frames import Received
 from harness.loop import Loop, Owner
-from harness.restbus import MessagePlan
+from harness.restbus import MessagePlan, Reading
 
 if TYPE_CHECKING:
     from harness.bus.port import Port
@@ -29,9 +29,7 @@ class RxMessage:
 
     __slots__ = (
         "_cancel",
-        "_check",
         "_counter",
-        "_length",
         "_loop",
         "_modulo",
         "_on_error",
@@ -39,10 +37,10 @@ class RxMessage:
         "_owner",
         "_pages",
         "_port",
-        "_selectors",
+        "_reading",
+        "_readings",
         "_since",
         "_unread",
-        "_values",
         "_watched",
         "data",
         "errors",
@@ -55,12 +53,9 @@ class RxMessage:
         self.plan = plan
         self.max_delta = max_delta
         self._loop, self._port, self._owner = loop, port, owner
-        self._check = plan.protector.check if plan.protector else None
+        self._readings = plan.readings
         self._modulo = plan.protector.counter_modulo if plan.protector else 1
-        codec = plan.message.codec
-        self._selectors = [codec.signal_raw(name) for name in plan.multiplexers]
         self._cancel: Callable[[], None] | None = None
-        self._length = plan.message.length
         self._on_valid: tuple[Callable[[RxMessage], object], ...] = ()
         self._on_error: tuple[Callable[[RxMessage], object], ...] = ()
         self._watched: tuple[_Watch, ...] = ()
@@ -110,32 +105,28 @@ class RxMessage:
         A multiplexed signal keeps the value of the last frame that carried it.
         Raises :class:`~harness.errors.UnknownSignalError`.
         """
-        value = self._values.get(signal)
-        if value is None:
-            read = self.plan.reader(signal)
-            if self._selectors:
-                value = self._latest(read)
-            elif self.data is not None:
-                value = read(self.data)
-            if value is not None:
-                self._values[signal] = value
-        return value
+        reading = self._reading
+        if reading is None:
+            self.plan.readers[signal]
+            return None
+        value = reading[signal]
+        return self._carrier(signal)[signal] if value is None else value
 
     def text(self, signal: str) -> str | None:
         """Last valid value as the label of the value table; None before the first, or without label."""
-        codec = self.plan.message.codec
-        raw = self._latest(codec.signal_raw(signal))
-        return None if raw is None else codec.text(signal, raw)
+        if self._reading is None:
+            self.plan.readers[signal]
+            return None
+        return self._carrier(signal).text(signal)
 
-    def _latest(self, read: Callable[[bytes], Number | None]) -> Number | None:
-        """What the newest frame that carries the signal says."""
-        if not self._selectors:
-            return None if self.data is None else read(self.data)
-        for data in reversed(self._pages.values()):
-            value = read(data)
-            if value is not None:
-                return value
-        return None
+    def _carrier(self, signal: str) -> Reading:
+        """The newest frame that carries the signal, or the newest of all."""
+        assert self._reading is not None
+        if self._reading[signal] is None:
+            for reading in reversed(self._pages.values()):
+                if reading[signal] is not None:
+                    return reading
+        return self._reading
 
     # -- what the ECU calls --------------------------------------------------------------------------------------
 
@@ -158,8 +149,8 @@ class RxMessage:
         self.errors = 0
         self._counter: int | None = None
         self._unread = 0  # frames since, whose counter could not be read
-        self._values: dict[str, Number] = {}  # of the last valid frame, as far as somebody asked
-        self._pages: dict[tuple[Number | None, ...], bytes] = {}
+        self._reading: Reading | None = None  # of the last valid frame
+        self._pages: dict[tuple[Number | None, ...], Reading] = {}  # the last one of each set of multiplexer values
         self._since = self._loop.now
         for watch in self._watched:
             watch.previous = None
@@ -178,47 +169,46 @@ class RxMessage:
 
     def receive(self, received: Received) -> None:
         """Take one frame from the port."""
-        frame = received.frame
-        data = frame.data
-        if frame.remote:
+        time, _, frame, _ = received
+        data = frame[1]
+        if frame[6]:  # a remote frame
             return
-        if not self._is_valid(data):
+        reading = self._readings[data]
+        if not self._is_valid(reading):
             self.errors += 1
             for callback in self._on_error:
                 callback(self)
             return
         self.errors = 0
         self.data = data
-        self.time = received.time
-        if self._values:
-            self._values.clear()
-        if self._selectors:
-            page = tuple([read(data) for read in self._selectors])
+        self.time = time
+        self._reading = reading
+        if self.plan.multiplexers:
+            page = tuple([reading[name] for name in self.plan.multiplexers])
             self._pages.pop(page, None)  # so that the newest page is the last
-            self._pages[page] = data
+            self._pages[page] = reading
         for callback in self._on_valid:
             callback(self)
         for watch in self._watched:
-            value = self.value(watch.signal)
+            if self._reading is not reading:
+                break  # the last callback reset the node
+            value = reading[watch.signal]
             if value is not None and value != watch.previous:
                 previous, watch.previous = watch.previous, value
                 watch.callback(value, previous)
 
-    def _is_valid(self, data: bytes) -> bool:
-        if len(data) < self._length:
+    def _is_valid(self, reading: Reading) -> bool:
+        if not reading.crc_ok:
             self._unread += 1
             return False
-        if self._check is not None:
-            crc_ok, counter = self._check(data)
-            if not crc_ok:
-                self._unread += 1
-                return False
+        counter = reading.counter
+        if counter is not None:
             last, self._counter = self._counter, counter
             # A frame whose counter could not be read used one up too: the right one after it is not wrong for that.
             largest, self._unread = self.max_delta + self._unread, 0
             if last is not None and not 0 < (counter - last) % self._modulo <= largest:
                 return False
-        return not self._selectors or self.plan.message.codec.decodable(data) is None
+        return reading.problem is None
 
 
 class _Watch:

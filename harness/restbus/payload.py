@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.errors import SignalError, ValueRangeError
+from harness.errors import ValueRangeError
 from harness.restbus.plan import MessagePlan
-from harness.restbus.slots import Slot
-from harness.units import Duration, Quantity, in_unit
+from harness.signals.writer import Writer
 
 _NOTHING = object()
 
@@ -19,7 +18,7 @@ class Payload:
     the same call sets the multiplexer too. A value of a branch is kept while another branch is sent.
     """
 
-    __slots__ = ("_given", "_loaded", "_plan", "_raws", "data")
+    __slots__ = ("_given", "_loaded", "_plan", "_raws", "_source", "data")
 
     def __init__(self, plan: MessagePlan) -> None:
         self._plan = plan
@@ -32,6 +31,7 @@ class Payload:
         self.data = bytearray(self._plan.start_payload)
         # What set() was last given, by signal: mostly it is the same again. Empty for a multiplexed message.
         self._given: dict[str, object] = {}
+        self._source: bytes | None = None  # what load() took over last, as long as nothing else was set
 
     @property
     def raws(self) -> dict[str, int | float]:
@@ -41,12 +41,19 @@ class Payload:
             self._raws.update(self._plan.message.codec.decode_raw(bytes(self.data)))
         return self._raws
 
-    def load(self, data: bytes) -> None:
-        """Take over a whole payload, cut or filled with zeros to the message's length; decoded only when needed."""
+    def load(self, data: bytes) -> bool:
+        """Take over a whole payload, cut or filled with zeros to the message's length; decoded only when needed.
+
+        Returns whether it is another one than the last time.
+        """
+        if data == self._source:
+            return False
         length = self._plan.message.length
         self.data[:] = data[:length].ljust(length, b"\0")
         self._given.clear()
         self._loaded = True
+        self._source = data
+        return True
 
     def set(self, values: Mapping[str, object], *, force: bool = False) -> list[str]:
         """Take over physical values or labels; returns the names of signals whose raw value changed.
@@ -55,35 +62,28 @@ class Payload:
         ``force``: then the value is sent as far as the bits go), :class:`~harness.errors.UnitError`, and
         :class:`~harness.errors.SignalError` for counter and CRC of a protected message. Then nothing has changed.
         """
-        plan, given = self._plan, self._given
-        fresh: list[tuple[str, Slot, object, int | float]] = []
+        given, slots = self._given, self._plan.slots
+        fresh: list[tuple[str, object, int | float, Writer]] = []
         for name, value in values.items():
             if not force and given.get(name, _NOTHING) == value:
                 continue
-            slot = plan.slot(name)
-            if slot.reserved:
-                raise SignalError(
-                    f"signal {slot.signal.full_name!r} is written by the protection of its message; "
-                    "to send a wrong one, declare a disturbance: WrongCounter or WrongCrc"
-                )
-            number = value
-            if isinstance(value, (Quantity, Duration)):
-                number = in_unit(value, slot.signal.unit, f"signal {slot.signal.full_name!r}")
-            raw = slot.signal.to_raw(number, strict=False) if force else slot.to_raw(number)
-            fresh.append((name, slot, value, raw))
+            to_raw, forced, write = slots[name]
+            fresh.append((name, value, forced(value) if force else to_raw(value), write))
         if not fresh:
             return []
-        if plan.multiplexers:
-            return self._set_selecting({name: raw for name, _, _, raw in fresh}, force)
+        if self._plan.multiplexers:
+            return self._set_selecting({name: raw for name, _, raw, _ in fresh}, force)
         raws, data = self.raws, self.data
         changed = []
-        for name, slot, value, raw in fresh:
+        for name, value, raw, write in fresh:
             # A strict set() of a value that was forced must be checked, so it is not remembered.
             given[name] = _NOTHING if force else value
             if raws[name] != raw:
                 raws[name] = raw
-                slot.write(data, raw)
+                write(data, raw)
                 changed.append(name)
+        if changed:
+            self._source = None
         return changed
 
     def _set_selecting(self, fresh: dict[str, int | float], force: bool) -> list[str]:
@@ -91,11 +91,12 @@ class Payload:
         raws, plan = self.raws, self._plan
         changed = [name for name, raw in fresh.items() if raws[name] != raw]
         raws.update(fresh)
+        self._source = None
         if any(name in plan.multiplexers for name in changed):
             self.data[:] = plan.payload_of(raws)
         else:
             for name in changed:
-                plan.slot(name).write(self.data, raws[name])
+                plan.slots[name].write(self.data, raws[name])
         return changed
 
     def _select(self, fresh: dict[str, int | float], force: bool) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 
 from harness.errors import ConfigError, HarnessWarning
+from harness.memo import Memo
 from harness.protection import ProtectionSpec, Protector, make_protector, protection_of
+from harness.restbus.reading import Reading
 from harness.restbus.sendtypes import SendType, parse_send_type
 from harness.restbus.slots import Number, Slot, reader_of, slot_of
 from harness.signals.definitions import MessageDef, SignalDef
@@ -20,6 +22,7 @@ _EVENT = SendType.ON_CHANGE | SendType.ON_WRITE | SendType.IF_ACTIVE
 
 STAGGER_SPAN = 50_000_000
 """Messages without a start delay begin at different instants of the first 50 ms, or of their cycle if shorter."""
+_REMEMBERED_PAYLOADS = 512
 _STAGGER_STEP = 250_000  # about one classic frame at 500 kbit/s
 
 
@@ -68,8 +71,13 @@ class MessagePlan:
     """Whether the send type holds *if active*."""
     multiplexers: Mapping[str, frozenset[int]] = field(init=False, repr=False)
     """The numbers that each multiplexer may have."""
-    _slots: dict[str, Slot] = field(init=False, repr=False, default_factory=dict)
-    _readers: dict[str, Callable[[bytes], Number | None]] = field(init=False, repr=False, default_factory=dict)
+    slots: Memo[str, Slot] = field(init=False, repr=False)
+    """How to set each signal. An unknown name raises :class:`~harness.errors.UnknownSignalError`; here and below."""
+    readers: Memo[str, Callable[[bytes], Number | None]] = field(init=False, repr=False)
+    """How to read each signal's physical value from a payload."""
+    readings: Memo[bytes, Reading] = field(init=False, repr=False)
+    """What each payload says. While values do not change, a few payloads come round with the counter."""
+    _selections: Memo[tuple[int | float, ...], tuple[SignalDef, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         message = self.message
@@ -88,24 +96,13 @@ class MessagePlan:
         object.__setattr__(self, "reacts", bool(self.send_type & _EVENT))
         object.__setattr__(self, "if_active", bool(self.send_type & SendType.IF_ACTIVE))
         object.__setattr__(self, "multiplexers", numbers)
+        object.__setattr__(self, "slots", Memo(self._slot))
+        object.__setattr__(self, "readers", Memo(partial(reader_of, message)))
+        object.__setattr__(self, "readings", Memo(partial(Reading, self), _REMEMBERED_PAYLOADS))
+        object.__setattr__(self, "_selections", Memo(self._selection, _REMEMBERED_PAYLOADS))
         object.__setattr__(self, "start_values", raws)
         object.__setattr__(self, "start_payload", self.payload_of(raws))
         object.__setattr__(self, "protector", protector)
-
-    def slot(self, signal: str) -> Slot:
-        """How to set a signal. Raises :class:`~harness.errors.UnknownSignalError`."""
-        slot = self._slots.get(signal)
-        if slot is None:
-            reserved = self.protection is not None and signal in (self.protection.counter, self.protection.crc)
-            slot = self._slots[signal] = slot_of(self.message, signal, reserved)
-        return slot
-
-    def reader(self, signal: str) -> Callable[[bytes], Number | None]:
-        """How to read a signal's physical value. Raises :class:`~harness.errors.UnknownSignalError`."""
-        reader = self._readers.get(signal)
-        if reader is None:
-            reader = self._readers[signal] = reader_of(self.message, signal)
-        return reader
 
     def is_active(self, raws: Mapping[str, int | float]) -> bool:
         """Whether a signal of send type *if active* differs from its inactive value."""
@@ -116,19 +113,25 @@ class MessagePlan:
 
     def selected(self, raws: Mapping[str, int | float]) -> tuple[SignalDef, ...]:
         """The signals that a frame with these raw values carries."""
-        message = self.message
-        if not self.multiplexers:
-            return message.signals
-        return message.codec.selected(
-            {name: message.signal(name).to_physical(raws[name]) for name in self.multiplexers}
-        )
+        return self._selections[tuple([raws[name] for name in self.multiplexers])]
 
     def payload_of(self, raws: Mapping[str, int | float]) -> bytes:
         """The payload that carries these raw values, counter and CRC as they are there."""
         data = bytearray(self.message.length)
         for signal in self.selected(raws):
-            self.message.codec.writer(signal.name)(data, raws[signal.name])
+            self.slots[signal.name].write(data, raws[signal.name])
         return bytes(data)
+
+    def _slot(self, name: str) -> Slot:
+        own = self.protection
+        return slot_of(self.message, name, own is not None and name in (own.counter, own.crc))
+
+    def _selection(self, numbers: tuple[int | float, ...]) -> tuple[SignalDef, ...]:
+        message = self.message
+        if not numbers:
+            return message.signals
+        values = zip(self.multiplexers, numbers, strict=True)
+        return message.codec.selected({name: message.signal(name).to_physical(raw) for name, raw in values})
 
 
 class Catalogue(Mapping[str, MessagePlan]):

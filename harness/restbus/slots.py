@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
+from harness.errors import SignalError
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.writer import Writer
+from harness.units import Duration, Quantity, in_unit
 
 Number = int | float
 
@@ -16,28 +18,44 @@ _EXACT_BITS = 48  # longer raw values are beyond what a float holds exactly
 class Slot(NamedTuple):
     """What is needed to set one signal of a message that is being sent.
 
-    to_raw: raw value of a physical value or label, range checked. write: puts it into a payload.
-    reserved: belongs to the protection of its message and cannot be set.
+    to_raw: raw value of a physical value, quantity or label, range checked. forced: the same without range, as far as
+    the bits go. write: puts a raw value into a payload.
     """
 
-    signal: SignalDef
     to_raw: Callable[[object], Number]
+    forced: Callable[[object], Number]
     write: Writer
-    reserved: bool
 
 
 def slot_of(message: MessageDef, name: str, reserved: bool) -> Slot:
-    """The slot of a signal. Raises :class:`~harness.errors.UnknownSignalError`."""
+    """The slot of a signal; ``reserved``: it belongs to the protection of its message and refuses every value.
+
+    Raises :class:`~harness.errors.UnknownSignalError`.
+    """
     signal = message.signal(name)
-    return Slot(signal, quick_to_raw(signal), message.codec.writer(name), reserved)
+
+    def forced(value: object) -> Number:
+        return signal.to_raw(_number(signal, value), strict=False)
+
+    def refuse(value: object) -> NoReturn:
+        raise SignalError(
+            f"signal {signal.full_name!r} is written by the protection of its message; "
+            "to send a wrong one, declare a disturbance: WrongCounter or WrongCrc"
+        )
+
+    write = message.codec.writer(name)
+    return Slot(refuse, refuse, write) if reserved else Slot(quick_to_raw(signal), forced, write)
 
 
 def quick_to_raw(signal: SignalDef) -> Callable[[object], Number]:
     """:meth:`SignalDef.to_raw <harness.signals.definitions.SignalDef.to_raw>`, fast for a plain number in range.
 
-    Everything else (labels, floats as such, 64-bit numbers, errors) is left to the method.
+    Everything else (labels, quantities, floats as such, 64-bit numbers, errors) goes the long way.
     """
-    slow = signal.to_raw
+
+    def slow(value: object) -> Number:
+        return signal.to_raw(_number(signal, value))
+
     if signal.is_float or signal.length > _EXACT_BITS:
         return slow
     scale, offset = signal.scale, signal.offset
@@ -54,6 +72,13 @@ def quick_to_raw(signal: SignalDef) -> Callable[[object], Number]:
         return slow(value)
 
     return to_raw
+
+
+def _number(signal: SignalDef, value: object) -> object:
+    """A quantity as a number in the signal's unit; anything else as it is."""
+    if isinstance(value, (Quantity, Duration)):
+        return in_unit(value, signal.unit, f"signal {signal.full_name!r}")
+    return value
 
 
 def reader_of(message: MessageDef, name: str) -> Callable[[bytes], Number | None]:

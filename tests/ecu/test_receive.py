@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from harness.ecu import RxMessage
 from harness.frames import Frame, Received
 from harness.loop import Loop, Owner
-from harness.restbus import MessagePlan
 from tests.restbus.scripted_port import MS, PLANS, ScriptedPort
 
 
@@ -182,20 +181,14 @@ def test_changes_of_a_signal() -> None:
     assert changes[2:] == [(0.003, None)]
 
 
-def test_decoding_is_lazy_and_cached_per_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    receiver = Receiver("Speed")
-    calls: list[str] = []
-    original = type(receiver.plan).reader
-
-    def counted(plan: MessagePlan, signal: str) -> object:
-        calls.append(signal)
-        return original(plan, signal)
-
-    monkeypatch.setattr(MessagePlan, "reader", counted)
+def test_a_payload_is_decoded_once_for_all_receivers_and_when_somebody_asks() -> None:
+    receiver, other = Receiver("Speed"), Receiver("Speed")
+    receiver.plan.readings.clear()
     receiver.protected(1, "0000640000000000")
-    assert calls == []
-    assert receiver.rx.value("VehicleSpeed") == receiver.rx.value("VehicleSpeed") == 10.0
-    assert calls == ["VehicleSpeed"]
+    other.protected(1, "0000640000000000")
+    (reading,) = receiver.plan.readings.values()
+    assert dict(reading) == {}
+    assert receiver.rx.value("VehicleSpeed") == other.rx.value("VehicleSpeed") == 10.0
+    assert dict(reading) == {"VehicleSpeed": 10.0}
     receiver.protected(2, "0000c80000000000")
-    assert receiver.rx.value("VehicleSpeed") == 20.0
-    assert calls == ["VehicleSpeed", "VehicleSpeed"]
+    assert (receiver.rx.value("VehicleSpeed"), other.rx.value("VehicleSpeed")) == (20.0, 10.0)
