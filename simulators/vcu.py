@@ -102,6 +102,8 @@ class Vcu(TorquePath):
         self.machine.to("Precharge")
         if self.get("CrashDetected") == CRASH:
             self.fail(CRASHED)
+        elif "limp" in self.nvm:
+            self.limp(self.nvm["limp"])  # a reset is no key-off
         elif self.pedals.errors >= self.PEDAL_ERRORS:
             self.limp(PEDAL_CORRUPT)
 
@@ -122,6 +124,7 @@ class Vcu(TorquePath):
         self.engage(P)
         self.reason = NO_REASON
         self.fault = NO_FAULT
+        self.nvm.pop("limp", None)
         self.machine.to("Off")
 
     @on_signal("Standstill")
@@ -217,6 +220,7 @@ class Vcu(TorquePath):
         self.accelerator = 0.0 if self.pedals.errors or code == PEDAL_MISSING else self.accelerator
         if self.machine.state in ("Precharge", "Ready", "Drive"):
             self.store_fault(code)
+            self.nvm["limp"] = code
             self.machine.to("Limp")
             self.refresh()
 

@@ -162,6 +162,17 @@ def test_limp_stays_when_the_cause_is_gone(bench: Bench) -> None:
 
 
 @pytest.mark.requirement("VEH-009")
+@pytest.mark.parametrize("speed", [0 * kmh, 50 * kmh], ids=str)
+def test_reset_does_not_end_limp(bench: Bench, speed: Quantity) -> None:
+    """A VCU that restarts while the key is on is in Limp again."""
+    car_on_rollers(bench, speed)
+    limp(bench)
+    bench.node("VCU").reset()
+    bench.never((bench.signal("DriveState") == "Ready") | (bench.signal("DriveState") == "Drive"), during=2 * s)
+    bench.stays(bench.signal("DriveState") == "Limp", during=500 * ms)
+
+
+@pytest.mark.requirement("VEH-009")
 def test_key_cycle_ends_limp(bench: Bench) -> None:
     """Key-off and key-on with sound pedals end Limp: the car is Ready again, and its telltale goes off."""
     car_on_rollers(bench, 0 * kmh)
