@@ -19,7 +19,7 @@ from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness.errors import HarnessError, SimulationError, WaitInCallbackError
 from harness.units import time_text
@@ -126,7 +126,7 @@ class Loop:
         self._sequence = count().__next__
         self._limit = 0
         self._stop: Callable[[], bool] | None = None
-        self._current: Callable[[Any], object] | None = None
+        self._current: Callable[..., object] | None = None
 
     # -- scheduling ----------------------------------------------------------------------------------------------
 
@@ -172,10 +172,13 @@ class Loop:
         else as the cause of a :class:`~harness.errors.SimulationError`; again on every later call.
         """
         if self._current is not None:
-            raise WaitInCallbackError(
+            # Noted as well as raised: a callback that catches everything must not be able to hide it.
+            error = WaitInCallbackError(
                 f"{name_of(self._current)} tried to wait at {self}; only the test may wait: "
                 "a model or callback uses after() and every()"
             )
+            self.failure = self.failure or error
+            raise error
         if self.failure is not None:
             raise self.failure
         heap = self._heap
@@ -204,17 +207,38 @@ class Loop:
                 self.now = time
                 return stop is not None and stop()
             return False
-        except HarnessError as error:
-            self.failure = error
-            raise
-        except Exception as error:
-            self.failure = SimulationError(
-                f"{_place(error) or name_of(callback)} raised {type(error).__name__}: {error} at {self}"
-            )
-            raise self.failure from error
+        except BaseException as error:  # noqa: BLE001  # raised again
+            self._fail(error, callback)
         finally:
             self._current = None
             self._stop = None
+
+    def call(self, callback: Callable[[], object]) -> None:
+        """Run a callback of the world now, at the test's request: what it raises stops the world, as in a wait.
+
+        From within another callback it is just called.
+        """
+        if self._current is not None:
+            callback()
+            return
+        self._current = callback
+        try:
+            callback()
+        except BaseException as error:  # noqa: BLE001  # raised again
+            self._fail(error, callback)
+        finally:
+            self._current = None
+
+    def _fail(self, error: BaseException, callback: Callable[..., object]) -> NoReturn:
+        """Stop the world, and raise what the test is to see."""
+        failure = error if isinstance(error, HarnessError) else None
+        if failure is None:
+            place = _place(error) or name_of(callback)
+            failure = SimulationError(f"{place} raised {type(error).__name__}: {error} at {self}")
+            failure.__cause__ = error
+        self.failure = self.failure or failure
+        # Ctrl-C, pytest.skip() and the like go on to those whom they concern.
+        raise failure if isinstance(error, Exception) else error
 
     def quiet_until(self) -> int:
         """Up to when (ns) nobody but the caller can act: the next event, the waiting test's deadline, or now.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
 
 from harness.errors import Blocked, SimulationError, ValueRangeError, nearest
@@ -81,12 +82,23 @@ class Plant:
             self.role(name)
             raise
 
-    def __setitem__(self, name: str, value: float | Quantity) -> None:
+    def checked(self, name: str, value: float | Quantity) -> float:
+        """A value for a role as a number in its unit, before it is set.
+
+        Raises :class:`~harness.errors.Blocked`, :class:`~harness.errors.UnitError`,
+        :class:`~harness.errors.ValueRangeError`.
+        """
         role = self.role(name)
+        if not isinstance(value, (Real, Quantity)):
+            raise ValueRangeError(f"role {name!r} takes a number or a quantity, not {value!r}")
         number = float(in_unit(value, role.unit, f"role {name!r}"))
         low, high = role.minimum, role.maximum
         if number != number or (low is not None and number < low) or (high is not None and number > high):
             raise ValueRangeError(f"role {name!r} takes {low} to {high} {role.unit}, not {number:g}")
+        return number
+
+    def __setitem__(self, name: str, value: float | Quantity) -> None:
+        number = self.checked(name, value)
         if number != self.values[name]:
             self.values[name] = number
             for watcher in tuple(self._watchers.get(name, ())):

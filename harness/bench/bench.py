@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +25,7 @@ from harness.bench.stimulus import Delivery, Stimulus
 from harness.bench.traffic import Traffic, message_names, traffic
 from harness.bench.world import World
 from harness.ecu import Ecu
-from harness.errors import BenchFileError, ExpectationFailed, HarnessError, SignalError
+from harness.errors import BenchFileError, ExpectationFailed, HarnessError, SignalError, UnitError
 from harness.evidence.events import Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
@@ -46,7 +47,8 @@ class BenchPlant:
 
     def __setitem__(self, role: str, value: float | Quantity) -> None:
         unit = self._plant.role(role).unit
-        self._plant[role] = value
+        number = self._plant.checked(role, value)
+        self._bench.world.loop.call(partial(self._plant.__setitem__, role, number))
         self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
 
 
@@ -241,22 +243,26 @@ class Bench:
 
     def wait_until(self, predicate: Predicate, *, timeout: Duration) -> Result:
         """Wait until the predicate holds, counted from now; the set-up form of :meth:`expect`."""
-        return self._judge.expect(predicate, duration(timeout, "timeout"), self.world.loop.now)
+        limit = duration(timeout, "timeout")
+        return self._judge.expect(self._predicate(predicate, "wait_until"), limit, self.world.loop.now)
 
     def expect(self, predicate: Predicate, *, within: Duration, after: Stimulus | Duration | None = None) -> Result:
         """Demand that the predicate holds within a time of the latest stimulus; see :mod:`harness.bench.expectation`.
 
         Returns as soon as it does. Raises :class:`~harness.errors.ExpectationFailed` with expected, seen, last samples.
         """
-        return self._judge.expect(_predicate(predicate, "expect"), duration(within, "within"), self._after(after))
+        since = self.latest if after is None else self._since(after)
+        return self._judge.expect(self._predicate(predicate, "expect"), duration(within, "within"), since)
 
     def stays(self, predicate: Predicate, *, during: Duration, after: Stimulus | Duration | None = None) -> Result:
         """Demand that the predicate holds now (or from ``after``) and at every sample for the time ``during``."""
-        return self._judge.stays(_predicate(predicate, "stays"), duration(during, "during"), after)
+        span = duration(during, "during")
+        return self._judge.stays(self._predicate(predicate, "stays"), span, self._since(after))
 
     def never(self, predicate: Predicate, *, during: Duration, after: Stimulus | Duration | None = None) -> Result:
         """Demand that the predicate holds at no sample for the time ``during``, from now or from ``after``."""
-        return self._judge.never(_predicate(predicate, "never"), duration(during, "during"), after)
+        span = duration(during, "during")
+        return self._judge.never(self._predicate(predicate, "never"), span, self._since(after))
 
     def silent(self, name: str, *, during: Duration) -> None:
         """Demand that no frame of a message, or of a whole channel, ends within the time ``during`` from now."""
@@ -287,12 +293,16 @@ class Bench:
 
         A disturbance that did not take full effect raises :class:`~harness.errors.IntegrityError` at the end.
         """
-        self.incidents.disturbances.extend(disturbances)
+        for disturbance in disturbances:
+            if disturbance.began is not None:
+                raise SignalError(f"{disturbance.title}: a disturbance serves once; make a new one")
+            disturbance.began = self.world.loop.now
         begun: list[Disturbance] = []
         try:
             for disturbance in disturbances:
                 disturbance.begin(self.world)
                 begun.append(disturbance)
+                self.incidents.disturbances.append(disturbance)
                 self.note(f"begin {disturbance.title}", kind="disturbance")
             yield
         finally:
@@ -306,8 +316,26 @@ class Bench:
             except HarnessError as error:
                 raise self.incidents.record(error) from None
 
-    def _after(self, after: Stimulus | Duration | None) -> Stimulus | int | None:
-        return self.latest if after is None else after
+    def _since(self, after: Stimulus | Duration | None) -> Stimulus | int | None:
+        """Check what a test gave as ``after``."""
+        if after is None or isinstance(after, Stimulus):
+            return after
+        since = duration(after, "after")
+        if since > self.world.loop.now:
+            raise UnitError(f"after={after} lies in the future, it is {self.now}: wait first")
+        return since
+
+    def _predicate(self, candidate: object, what: str) -> Predicate:
+        """Check what a test gave as a predicate."""
+        if not isinstance(candidate, Predicate):
+            raise SignalError(
+                f"{what}() takes a predicate such as bench.signal('BrakeLamp') == 'On', not {candidate!r}; "
+                "comparing .value or .text gives a plain bool, decided before the wait"
+            )
+        for signal in candidate.signals:
+            if signal.network.loop is not self.world.loop:
+                raise SignalError(f"{what}({candidate}): {signal.short_name} is a signal of another bench")
+        return candidate
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -325,12 +353,3 @@ class Bench:
         failure = self.world.loop.failure or next(iter(self.incidents.raised), None)
         if failure is not None:
             raise failure
-
-
-def _predicate(candidate: object, what: str) -> Predicate:
-    if not isinstance(candidate, Predicate):
-        raise SignalError(
-            f"{what}() takes a predicate such as bench.signal('BrakeLamp') == 'On', not {candidate!r}; "
-            "comparing .value or .text gives a plain bool, decided before the wait"
-        )
-    return candidate

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from harness.bus.simulated import Injection
     from harness.protection import Protector
     from harness.restbus import TxMessage
-
-
-LINGER_NS = 500_000_000
-"""How long after its end a disturbance still explains a counter that does not follow."""
+    from harness.signals.trace import Trace
 
 
 class Disturbance:
@@ -34,6 +31,8 @@ class Disturbance:
         self.title = title
         self.count = count
         self.hits = 0
+        self.began: int | None = None
+        """When it began, ns; ``None`` before. It serves once."""
         self.ended: int | None = None
         """When it ended, ns; ``None`` while it lasts."""
         self._produced: set[tuple[int, bytes]] = set()
@@ -45,15 +44,22 @@ class Disturbance:
     def end(self, world: World) -> None:
         """Stop disturbing; what was disturbed goes on as if nothing had been."""
 
-    def covers(self, problem: Problem, rx: Received) -> bool:
+    def covers(self, problem: Problem, rx: Received, trace: Trace) -> bool:
         """Whether this frame's problem is a consequence to be expected.
 
-        That is a frame that was made here, at any time (it may have waited for the bus), and what :meth:`explains`
-        until half a second after the end.
+        That is a frame that was made here, at any time (it may have waited for the bus), and what :meth:`explains`:
+        as long as it lasts, and after its end in the first frame of each message that was not made here.
+
+        trace: the frames of the channel up to this one.
         """
         if (rx.frame.key, rx.frame.data) in self._produced:
             return True
-        return (self.ended is None or rx.time <= self.ended + LINGER_NS) and self.explains(problem, rx)
+        if not self.explains(problem, rx):
+            return False
+        if self.ended is None:
+            return True
+        earlier = trace.since(rx.frame.key, self.ended + 1)[:-1]
+        return all((each.frame.key, each.frame.data) in self._produced for each in earlier)
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         """Consequences beyond the frames made here; none by default."""
@@ -95,7 +101,8 @@ class _Tamper(Disturbance):
             self._produced.add((self._key, changed))
             return changed
 
-        _seize(self, tx, tamper)
+        _require_free(self, tx)
+        tx.tamper = tamper
         self._tx = tx
 
     def end(self, world: World) -> None:
@@ -111,10 +118,9 @@ class _Tamper(Disturbance):
         return tx.protector
 
 
-def _seize(disturbance: Disturbance, tx: TxMessage, tamper: Callable[[bytes, int | None], bytes | None]) -> None:
+def _require_free(disturbance: Disturbance, tx: TxMessage) -> None:
     if tx.tamper is not None:
         raise SignalError(f"{disturbance.title}: {tx.name} is being disturbed already; end that one first")
-    tx.tamper = tamper
 
 
 class WrongCrc(_Tamper):
@@ -177,9 +183,12 @@ class Silence(Disturbance):
         self._parts: list[TxMessage] = []
 
     def begin(self, world: World) -> None:
-        self._parts = world.tx_of(self.name)
-        for tx in self._parts:
-            _seize(self, tx, self._suppress)
+        parts = world.tx_of(self.name)
+        for tx in parts:
+            _require_free(self, tx)
+        for tx in parts:
+            tx.tamper = self._suppress
+        self._parts = parts
 
     def end(self, world: World) -> None:
         for tx in self._parts:

@@ -18,9 +18,11 @@ from harness.units import time_text
 if TYPE_CHECKING:
     from harness.bench.disturb import Disturbance
     from harness.bench.file import Policy
+    from harness.bus.length import BitTimes
     from harness.loop import Loop
     from harness.restbus import MessagePlan, Transmitter
     from harness.signals.network import Network
+    from harness.signals.trace import Trace
 
 Problem = Literal["unknown_frame", "undecodable", "crc", "counter"]
 
@@ -40,9 +42,9 @@ class Incidents:
         self.disturbances: list[Disturbance] = []
         self._journal = journal
 
-    def judge(self, problem: Problem, rx: Received, text: str) -> None:
+    def judge(self, problem: Problem, rx: Received, text: str, trace: Trace) -> None:
         """Apply the policy to a problem with one frame. Raises :class:`~harness.errors.IntegrityError` on *fail*."""
-        if any(disturbance.covers(problem, rx) for disturbance in self.disturbances):
+        if any(disturbance.covers(problem, rx, trace) for disturbance in self.disturbances):
             return
         handling = getattr(self.policy, problem if problem in ("unknown_frame", "undecodable") else "protection")
         line = f"{time_text(rx.time)}  {rx.channel}  {rx.frame}{f'  from {rx.sender}' if rx.sender else ''}: {text}"
@@ -66,8 +68,9 @@ class Incidents:
 class Guard:
     """Feeds one channel's network with frames and judges each of them."""
 
-    def __init__(self, network: Network, incidents: Incidents) -> None:
+    def __init__(self, network: Network, incidents: Incidents, times: BitTimes) -> None:
         self._network = network
+        self._times = times
         self._incidents = incidents
         self._protected: dict[int, _Protected] = {}
 
@@ -75,7 +78,7 @@ class Guard:
         """Check counter and checksum of these messages, sent by this transmitter, from now on."""
         for plan in plans:
             if plan.protector is not None:
-                self._protected[plan.message.key] = _Protected(plan.message.name, plan.protector, transmitter)
+                self._protected[plan.message.key] = _Protected(plan, plan.protector, transmitter, self._times)
 
     def receive(self, rx: Received) -> None:
         """Take one frame from the bus, before anybody else looks at it."""
@@ -87,40 +90,48 @@ class Guard:
         if reason is not None:
             if protected is not None:
                 protected.forget()
-            self._incidents.judge("undecodable" if network.knows(frame.key) else "unknown_frame", rx, reason)
+            self._judge("undecodable" if network.knows(frame.key) else "unknown_frame", rx, reason)
         elif protected is not None and not frame[6]:
             crc_ok, counter = protected.check(frame[1])
             if not crc_ok:
                 protected.forget()
-                self._incidents.judge("crc", rx, f"{protected.name} ({id_text(frame.key)}) has a wrong checksum")
+                self._judge("crc", rx, f"{protected.name} ({id_text(frame.key)}) has a wrong checksum")
                 return
-            expected = protected.follow(counter)
+            expected = protected.follow(counter, rx)
             if expected != counter:
                 text = f"{protected.name} ({id_text(frame.key)}) has the counter {counter}, expected {expected}"
-                self._incidents.judge("counter", rx, text)
+                self._judge("counter", rx, text)
+
+    def _judge(self, problem: Problem, rx: Received, text: str) -> None:
+        self._incidents.judge(problem, rx, text, self._network.trace)
 
 
 class _Protected:
     """What the guard knows of one protected message."""
 
-    __slots__ = ("_last", "_resets", "_transmitter", "check", "modulo", "name")
+    __slots__ = ("_last", "_reset_at", "_times", "_transmitter", "check", "modulo", "name")
 
-    def __init__(self, name: str, protector: Protector, transmitter: Transmitter) -> None:
-        self.name = name
+    def __init__(self, plan: MessagePlan, protector: Protector, transmitter: Transmitter, times: BitTimes) -> None:
+        self.name = plan.message.name
         self.check = protector.check
         self.modulo = protector.counter_modulo
         self._transmitter = transmitter
-        self._resets = transmitter.resets
+        self._times = times
+        self._reset_at = transmitter.reset_at
         self._last: int | None = None
 
     def forget(self) -> None:
         """Expect nothing of the next counter: this frame's could not be trusted."""
         self._last = None
 
-    def follow(self, counter: int) -> int:
-        """The counter that was to be expected; any after the sender's reset, and in the first frame."""
+    def follow(self, counter: int, rx: Received) -> int:
+        """The counter that was to be expected; any in the first frame, and in the first after the sender's reset."""
         last, self._last = self._last, counter
-        if last is None or self._resets != self._transmitter.resets:
-            self._resets = self._transmitter.resets
+        reset_at = self._transmitter.reset_at
+        # A frame whose last bits are on the wire when its sender is reset still arrives, with the counter of before.
+        if reset_at != self._reset_at and reset_at is not None and rx.time - self._times.duration(rx.frame) >= reset_at:
+            self._reset_at = reset_at
+            return counter
+        if last is None:
             return counter
         return last + 1 if last + 1 < self.modulo else 0

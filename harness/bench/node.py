@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from harness.bench.file import NodeState
@@ -26,29 +27,38 @@ class NodeControl:
         return self._node.name
 
     def reset(self) -> None:
-        """Restart the node: timers and received values are gone, its non-volatile memory stays."""
-        self._note("reset")
+        """Restart the node: timers and received values are gone, its non-volatile memory stays.
+
+        An absent node counts from 0 again, and keeps what the test has set.
+        """
+        self._switch("reset", self._reset)
+
+    def power_off(self) -> None:
+        """Take the node's supply away: it neither sends, receives nor acknowledges."""
+        self._switch("power off", self._power_off)
+
+    def power_on(self) -> None:
+        """Give the node its supply back; it starts as after a reset."""
+        self._switch("power on", self._power_on)
+
+    def _reset(self) -> None:
         if self._node.ecu is not None:
             self._node.ecu.reset()
         else:
             for transmitter in self._node.transmitters.values():
-                transmitter.stop()
+                transmitter.reset(keep_values=True)
                 transmitter.start()
 
-    def power_off(self) -> None:
-        """Take the node's supply away: it neither sends, receives nor acknowledges."""
-        self._note("power off")
+    def _power_off(self) -> None:
         if self._node.ecu is not None:
             self._node.ecu.power_off()
         else:
             for transmitter in self._node.transmitters.values():
-                transmitter.stop()
+                transmitter.reset(keep_values=True)
         for controller in self._node.controllers.values():
             controller.power(False)
 
-    def power_on(self) -> None:
-        """Give the node its supply back; it starts as after a reset."""
-        self._note("power on")
+    def _power_on(self) -> None:
         for controller in self._node.controllers.values():
             controller.power(True)
         if self._node.ecu is not None:
@@ -67,12 +77,15 @@ class NodeControl:
 
     def restart(self) -> None:
         """Ask the node's controllers to leave bus-off; they are back after 128 times 11 recessive bits."""
-        self._note("restart after bus-off")
+        self._switch("restart after bus-off", self._restart)
+
+    def _restart(self) -> None:
         for controller in self._node.controllers.values():
             if controller.state is ErrorState.BUS_OFF:
                 controller.restart()
 
-    def _note(self, what: str) -> None:
+    def _switch(self, what: str, switch: Callable[[], None]) -> None:
         if self._node.spec.state is NodeState.REAL:
             raise Blocked(f"{what} of {self.name}: the node is real and this bench has no instrument that can do it")
         self._bench.stimulated(f"{what} of {self.name}", ())
+        self._bench.world.loop.call(switch)

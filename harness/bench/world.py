@@ -59,7 +59,8 @@ class World:
     """A running vehicle in virtual time. Tests do not see it: they talk to the :class:`~harness.bench.bench.Bench`.
 
     models: other model classes than the bench file's, by node; plant: another plant class. Both are how a suite is
-    proved able to fail: with a faulty variant in place of the right one.
+    proved able to fail: with a faulty variant in place of the right one. Raises
+    :class:`~harness.errors.ConfigError` for a node that is not simulated here, and for what is no such class.
     """
 
     def __init__(
@@ -76,13 +77,15 @@ class World:
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
             bus = SimBus(self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate)
             network = Network(plan.name, plan.databases, self.loop)
-            guard = Guard(network, self.incidents)
+            guard = Guard(network, self.incidents, bus.times)
             bus.observe(guard.receive)
             bus.observe_errors(network.trace.append_error)
             self.channels[spec.name] = Channel(plan, bus, network, guard)
         self.nodes = {name: self._attach(name) for name in blueprint.nodes}
         self.plant.start(self.loop)
         chosen = {**blueprint.models, **models}
+        for name, model in models.items():
+            self._check_replacement(name, model)
         for node in self.nodes.values():
             if node.spec.state is NodeState.SIMULATED:
                 node.ecu = self._model(node, chosen[node.name])
@@ -96,6 +99,13 @@ class World:
             self._follow_network(blueprint.file.sleep_after)
 
     # -- assembly --------------------------------------------------------------------------------------------------
+
+    def _check_replacement(self, name: str, model: object) -> None:
+        state = self.node(name).spec.state
+        if state is not NodeState.SIMULATED:
+            raise ConfigError(f"models: {name} is {state} on bench {self.blueprint.file.name!r}, so it has no model")
+        if not (isinstance(model, type) and issubclass(model, Ecu)):
+            raise ConfigError(f"models: {name} takes a class derived from Ecu, not {model!r}")
 
     def _attach(self, name: str) -> Node:
         spec = self.blueprint.file.node(name)

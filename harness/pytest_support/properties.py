@@ -103,12 +103,13 @@ class Property:
         def example(*args: object, **kwargs: object) -> None:
             __tracebackhide__ = True
             self.examples += 1
-            self.worlds.shares = list(long_lived)
+            self.worlds.begin_example(long_lived)
             if self.steps is not None:
                 self.steps.begin_example()
             failure: BaseException | None = None
             try:
                 inner(*args, **kwargs)
+                self.worlds.judge_example()
             except HarnessError as error:
                 failure = error
                 if isinstance(error, AssertionError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +73,8 @@ class Worlds:
     """What the running test (for a property: the running example) has used so far."""
     between: list[HarnessError] = field(default_factory=list)
     """What went wrong in a world that outlived its test, while no test was running."""
+    _escaped: list[HarnessError] = field(default_factory=list)
+    """What worlds that the running test (or example) has closed again went wrong with: it may yet catch that."""
     _test: int = 0
     _alive: list[OpenWorld] = field(default_factory=list)
     _blueprints: dict[Path, Blueprint] = field(default_factory=dict)
@@ -106,7 +108,9 @@ class Worlds:
             raise
         finally:
             self._alive.remove(world)
-            red = self._judge([world], failure)
+            fresh = world.take_failures()
+            self._escaped += fresh
+            red = _judge(fresh, failure)
             if red is not None and red is not failure:
                 if world.opened_in == self._test or not isinstance(red, HarnessError):
                     raise red
@@ -125,6 +129,7 @@ class Worlds:
         """A test begins: worlds that are open already are shared by it from here on."""
         self.collect_between()
         self._test += 1
+        self._escaped = []
         self.shares = [Share(world, len(world.bench.journal), int(world.bench.now)) for world in self._alive]
 
     def collect_between(self) -> None:
@@ -132,22 +137,36 @@ class Worlds:
         for world in self._alive:
             self.between += world.take_failures()
 
+    def begin_example(self, long_lived: Sequence[Share]) -> None:
+        """An example of a property begins, with these shares of worlds that are open already."""
+        self.shares = list(long_lived)
+        self._escaped = []
+
+    def judge_example(self) -> None:
+        """An example has come to its end. Raise what a world of its own went wrong with, if it caught that."""
+        red = _judge(self._escaped, None)
+        if red is not None:
+            raise red
+
     def judge(self, failure: BaseException | None) -> BaseException | None:
         """What the running test ends with, given what it raised itself: what a world saw and no one raised comes first.
 
         An incident outweighs a skip, *blocked* and *inconclusive*; beside a failure it is added as a note.
         """
-        return self._judge(self._alive, failure)
+        return _judge([*self._escaped, *(each for world in self._alive for each in world.take_failures())], failure)
 
-    def _judge(self, worlds: list[OpenWorld], failure: BaseException | None) -> BaseException | None:
-        fresh = [each for world in worlds for each in world.take_failures() if not _contains(failure, each)]
-        if not fresh:
-            return failure
-        if failure is None or _is_outweighed(failure):
-            failure, *fresh = fresh
-        for each in fresh:
-            failure.add_note(f"also in this world: {type(each).__name__}: {each}")
+
+def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseException | None:
+    fresh = [each for each in seen if not _contains(failure, each)]
+    if not fresh:
         return failure
+    if failure is None or _is_outweighed(failure):
+        failure, *fresh = fresh
+    for each in fresh:
+        note = f"also in this world: {type(each).__name__}: {each}"
+        if note not in getattr(failure, "__notes__", ()):
+            failure.add_note(note)
+    return failure
 
 
 def _is_outweighed(failure: BaseException) -> bool:

@@ -249,10 +249,13 @@ class TxMessage:
         self._running = False
         self._halt()
 
-    def reset(self) -> None:
-        """Start values, counter 0."""
-        self._payload.reset()
+    def reset(self, *, keep_values: bool) -> None:
+        """Counter 0, and start values unless they are kept; what they are a change of is then still to be delivered."""
+        undelivered = [*self._flight, *self._attached, *self._waiting] if keep_values else []
+        if not keep_values:
+            self._payload.reset()
         self._clear()
+        self._waiting = undelivered
 
     # -- schedule ------------------------------------------------------------------------------------------------
 

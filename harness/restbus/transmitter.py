@@ -57,8 +57,9 @@ class Transmitter:
         self.owner = owner
         self.running = False
         """Whether the node sends on this channel; single messages may be silent all the same."""
-        self.resets = 0
-        """How often :meth:`reset` was called: counters begin anew each time."""
+        self.reset_at: int | None = None
+        """When :meth:`reset` was called last, ns: in frames that begin later the counters begin anew."""
+        self._loop = loop
         self.messages = tuple(TxMessage(loop, port, plan, owner) for plan in plans)
         self._by_name = {message.plan.message.name: message for message in self.messages}
         self._by_signal: dict[str, list[TxMessage]] | None = None
@@ -87,18 +88,19 @@ class Transmitter:
             for message in self.messages:
                 message.node_stopped()
 
-    def reset(self) -> None:
+    def reset(self, *, keep_values: bool = False) -> None:
         """Forget everything as a reset of the node does: start values, counters from 0; stopped until :meth:`start`.
 
-        A simulated controller is switched off and on, so that neither a waiting frame nor the one on the wire survives.
+        keep_values: the values stay, as what a sensor measures does. A simulated controller is switched off and on, so
+        that neither a waiting frame nor the one on the wire survives.
         """
         self.stop()
         if isinstance(self.port, _Switched) and self.port.powered:
             self.port.power(False)
             self.port.power(True)
-        self.resets += 1
+        self.reset_at = self._loop.now
         for message in self.messages:
-            message.reset()
+            message.reset(keep_values=keep_values)
 
     def message(self, name: str) -> TxMessage:
         """The message of that name.

@@ -72,9 +72,20 @@ class Predicate(ABC):
     def __invert__(self) -> Predicate:
         return Not(self)
 
+    def __eq__(self, other: object) -> bool:
+        raise self._no_truth()
+
+    def __ne__(self, other: object) -> bool:
+        raise self._no_truth()
+
+    __hash__ = object.__hash__
+
     def __bool__(self) -> bool:
+        raise self._no_truth()
+
+    def _no_truth(self) -> PredicateTruthError:
         shown = self.describe()
-        raise PredicateTruthError(
+        return PredicateTruthError(
             f"'{shown}' has no truth value: it is judged over time. Write\n"
             f"  bench.expect({shown}, within=80 * ms)      that it comes true in time\n"
             f"  bench.stays({shown}, during=1 * s)         that it stays true\n"
@@ -173,5 +184,9 @@ class Not(Predicate):
 
 
 def once(*signals: LiveSignal) -> tuple[LiveSignal, ...]:
-    """The signals in their order, each once."""
-    return tuple({signal.path: signal for signal in signals}.values())
+    """The signals in their order, each once. Raises :class:`~harness.errors.SignalError` for those of two worlds."""
+    found = {signal.path: signal for signal in signals}
+    for signal in signals:
+        if signal.network.loop is not signals[0].network.loop:
+            raise SignalError(f"{signal.short_name} and {signals[0].short_name} are signals of two different worlds")
+    return tuple(found.values())

@@ -108,6 +108,25 @@ def test_disturbances_that_make_no_sense(lamp: Bench, make: object, error: type[
     lamp.incidents.raised.clear()
 
 
+def test_a_disturbance_serves_once(lamp: Bench) -> None:
+    twice = WrongCrc("Pedals", count=1)
+    lamp.wait(100 * ms)
+    with lamp.disturb(twice):
+        lamp.wait(20 * ms)
+    # Its count is used up: a second time it would do nothing, and nobody would notice.
+    with pytest.raises(SignalError, match="serves once; make a new one"), lamp.disturb(twice):
+        pass
+
+
+def test_a_disturbance_that_cannot_begin_leaves_nothing_behind(lamp: Bench) -> None:
+    lamp.wait(100 * ms)
+    with lamp.disturb(WrongCrc("Pedals")):
+        with pytest.raises(SignalError, match="disturbed already"), lamp.disturb(Silence("PEDAL")):
+            pass
+        assert lamp.world.tx("Switch").tamper is None
+        lamp.wait(20 * ms)
+
+
 def test_one_message_takes_one_disturbance_at_a_time(lamp: Bench) -> None:
     lamp.wait(100 * ms)
     with lamp.disturb(WrongCrc("Pedals")):

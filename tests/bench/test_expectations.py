@@ -177,3 +177,37 @@ def test_the_journal_tells_the_story(lamp: Bench) -> None:
     assert titles[1].startswith("expect BrakeLamp == On within 80 ms: after 30.")
     assert ", margin 49." in titles[1]
     assert titles[2] == "set plant temperature = 30 degC"
+
+
+@pytest.mark.parametrize("after", [80, -5 * ms, "x", 1.5])
+def test_after_takes_a_stimulus_or_a_duration(lamp: Bench, after: Duration) -> None:
+    lamp.wait(100 * ms)
+    for demand in (
+        lambda: lamp.expect(lamp.signal("BrakeLamp") == "Off", within=1 * s, after=after),
+        lambda: lamp.stays(lamp.signal("BrakeLamp") == "Off", during=1 * s, after=after),
+        lambda: lamp.never(lamp.signal("BrakeLamp") == "On", during=1 * s, after=after),
+    ):
+        with pytest.raises(UnitError, match="after"):
+            demand()
+
+
+def test_after_lies_in_the_past(lamp: Bench) -> None:
+    lamp.wait(100 * ms)
+    with pytest.raises(UnitError, match=r"after=150 ms lies in the future, it is 100 ms: wait first"):
+        lamp.expect(lamp.signal("BrakeLamp") == "Off", within=1 * ms, after=150 * ms)
+
+
+def test_a_signal_of_another_bench_is_refused(lamp: Bench) -> None:
+    with Bench(lamp.world.blueprint) as other:
+        other.wait(100 * ms)
+        with pytest.raises(SignalError, match="BrakeLamp is a signal of another bench"):
+            lamp.expect(other.signal("BrakeLamp") == "Off", within=1 * s)
+        with pytest.raises(SignalError, match="two different worlds"):
+            lamp.expect((other.signal("BrakeLamp") == "Off") & (lamp.signal("BrakeLamp") == "Off"), within=1 * s)
+
+
+@pytest.mark.parametrize("demand", ["wait_until", "expect", "stays", "never"])
+def test_every_demand_takes_a_predicate_only(lamp: Bench, demand: str) -> None:
+    limit = {"wait_until": "timeout", "expect": "within"}.get(demand, "during")
+    with pytest.raises(SignalError, match=rf"{demand}\(\) takes a predicate"):
+        getattr(lamp, demand)(True, **{limit: 1 * s})

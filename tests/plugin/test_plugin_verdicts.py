@@ -136,6 +136,47 @@ def test_a(open_bench):
     assert "1 failed" in project.run().out
 
 
+def test_a_failure_that_is_caught_outside_of_its_world_is_red_too(project: Project) -> None:
+    project.suite(
+        """
+def break_it(bench):
+    bench.send("can", Frame(0x7AB))
+    bench.wait(1 * s)
+
+def test_caught(open_bench):
+    with pytest.raises(HarnessError), open_bench() as bench:
+        break_it(bench)
+
+def test_other_error(open_bench):
+    with pytest.raises(ZeroDivisionError), open_bench() as bench:
+        with pytest.raises(HarnessError):
+            break_it(bench)
+        1 / 0
+
+@settings(max_examples=3)
+@given(number=st.integers(0, 100))
+def test_example(open_bench, number):
+    with pytest.raises(HarnessError), open_bench() as bench:
+        break_it(bench)
+
+@pytest.fixture
+def quiet(open_bench):
+    with pytest.raises(HarnessError), open_bench() as bench:
+        break_it(bench)
+
+def test_fixture(quiet):
+    pass
+
+def test_an_expectation_may_be_caught(open_bench):
+    with pytest.raises(ExpectationFailed), open_bench() as bench:
+        bench.expect(bench.signal("BrakeLamp") == "On", within=20 * ms)
+"""
+    )
+    outcome = project.run()
+    assert "4 failed, 1 passed in" in outcome.out
+    assert outcome.out.count("IntegrityError: identifier 0x7AB is in no database of channel 'can'\n") == 4
+
+
 def test_what_goes_wrong_between_two_tests_is_a_red_result_of_its_own(project: Project) -> None:
     project.suite(
         """

@@ -187,7 +187,23 @@ def test_reset_brings_back_start_values_and_counter_0() -> None:
     sender.until(101)
     assert speed.values["VehicleSpeed"] == 10.0
     assert sender.port.payloads[-1][1] == 0
-    assert sender.transmitter.resets == 1
+    assert sender.transmitter.reset_at == 35 * MS
+
+
+def test_reset_of_a_sensor_keeps_what_it_measures_and_what_has_not_got_out() -> None:
+    sender, speed = sent("Speed")
+    sender.until(35)
+    sender.port.blocked = True
+    change = speed.set({"VehicleSpeed": 99})
+    sender.until(45)
+    sender.port.drop(1)  # the frame never gets out
+    sender.transmitter.reset(keep_values=True)
+    sender.port.blocked = False
+    sender.transmitter.start()
+    sender.until(100)
+    assert speed.values["VehicleSpeed"] == 99.0
+    assert change.delivered == 45 * MS
+    assert [data[1] & 15 for data in sender.port.payloads] == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5]
 
 
 def test_a_change_is_delivered_with_the_first_frame_that_carries_it() -> None:

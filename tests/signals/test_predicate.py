@@ -347,6 +347,9 @@ def test_received() -> None:
         lambda: (speed > 5) and (lamp == "On"),
         lambda: (speed > 5) if (lamp == "On") else None,
         lambda: lamp in ["Off"],
+        lambda: (lamp == "Off") in [True],
+        lambda: (lamp == "Off") != False,  # noqa: E712
+        lambda: (lamp == "Off") == (speed > 5),
         lambda: [predicate for predicate in [lamp.changes()] if predicate],
     ],
 )
