@@ -63,9 +63,10 @@ def assert_everything_was_forwarded(bench: Bench, since: Duration) -> None:
         sent, copied = bench.traffic(source).since(since), bench.traffic(copy).since(since)
         # A copy in flight at the beginning belongs to a frame before it; a frame within the last 5 ms may have none.
         due = [time for time in sent.times if time <= bench.now - 5 * ms]
-        arrived = [time for time in copied.times if not due or time > due[0]][: len(due)]
-        late = [copy_time - time for time, copy_time in zip(due, arrived, strict=True)]
-        assert all(0 < delay <= 5 * ms for delay in late), f"{source} took up to {max(late)}"
+        arrived = [time for time in copied.times if due and time > due[0]][: len(due)]
+        assert len(arrived) == len(due), f"{source}: {len(due)} frames, {len(arrived)} copies"
+        delays = [copy_time - time for time, copy_time in zip(due, arrived, strict=True)]
+        assert all(0 < delay <= 5 * ms for delay in delays), f"{source}: copies {min(delays)} to {max(delays)} later"
         first = due[0] if due else bench.now
         before, after = content(bench, source, first), content(bench, copy, first)
         assert after[: len(due)] == before[: len(due)]

@@ -36,11 +36,11 @@ def test_networks_sleep_5_seconds_after_key_off(bench: Bench, phase: Duration) -
     bench.wait(phase)
     key_off = bench.set("KeyPosition", "Off")
     bench.expect(bench.signal("DcLinkVoltage") < 60 * V, within=4 * s)
-    bench.wait(key_off.at + 4.4 * s - bench.now)
+    bench.wait(key_off.at + 4.87 * s - bench.now)
     before = bench.now
-    bench.wait(550 * ms)
+    bench.wait(120 * ms)
     assert len(senders(bench, before)) == 13
-    bench.wait(150 * ms)
+    bench.wait(100 * ms)
     quiet = bench.now
     bench.wait(FOLLOWING)
     assert senders(bench, quiet) <= set(SENSORS)
