@@ -120,13 +120,13 @@ class Ecu:
         Raises :class:`~harness.errors.UnknownSignalError`.
         """
         message, name = self._signals[signal]
-        value = message.value(name)
+        value = message.latest[name]
         return default if value is None else value
 
     def text(self, signal: str) -> str | None:
         """As :meth:`get`, as the label of the value table; None when there was no value, or it has no label."""
         message, name = self._signals[signal]
-        return message.text(name)
+        return message.latest.text(name)
 
     def rx(self, message: str) -> RxMessage:
         """A message that others send: its values, age, missed cycles, errors.

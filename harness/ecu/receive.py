@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.frames import Received
 from harness.loop import Loop, Owner
-from harness.restbus import MessagePlan, Reading
+from harness.restbus import MessagePlan, Pages, Reading
 
 if TYPE_CHECKING:
     from harness.bus.port import Port
@@ -25,25 +25,25 @@ class RxMessage:
 
     data: payload of the last valid frame, None before the first. time: its end, ns.
     errors: frames since the last valid one that were not valid, one after the other; 0 after a valid one.
+    latest: last valid physical values by signal name: as :meth:`value`, for the hot path.
     """
 
     __slots__ = (
         "_cancel",
-        "_counter",
+        "_expected",
         "_loop",
-        "_modulo",
         "_on_error",
         "_on_valid",
         "_owner",
         "_pages",
         "_port",
-        "_reading",
         "_readings",
         "_since",
         "_unread",
         "_watched",
         "data",
         "errors",
+        "latest",
         "max_delta",
         "plan",
         "time",
@@ -54,7 +54,6 @@ class RxMessage:
         self.max_delta = max_delta
         self._loop, self._port, self._owner = loop, port, owner
         self._readings = plan.readings
-        self._modulo = plan.protector.counter_modulo if plan.protector else 1
         self._cancel: Callable[[], None] | None = None
         self._on_valid: tuple[Callable[[RxMessage], object], ...] = ()
         self._on_error: tuple[Callable[[RxMessage], object], ...] = ()
@@ -105,28 +104,11 @@ class RxMessage:
         A multiplexed signal keeps the value of the last frame that carried it.
         Raises :class:`~harness.errors.UnknownSignalError`.
         """
-        reading = self._reading
-        if reading is None:
-            self.plan.readers[signal]
-            return None
-        value = reading[signal]
-        return self._carrier(signal)[signal] if value is None else value
+        return self.latest[signal]
 
     def text(self, signal: str) -> str | None:
         """Last valid value as the label of the value table; None before the first, or without label."""
-        if self._reading is None:
-            self.plan.readers[signal]
-            return None
-        return self._carrier(signal).text(signal)
-
-    def _carrier(self, signal: str) -> Reading:
-        """The newest frame that carries the signal, or the newest of all."""
-        assert self._reading is not None
-        if self._reading[signal] is None:
-            for reading in reversed(self._pages.values()):
-                if reading[signal] is not None:
-                    return reading
-        return self._reading
+        return self.latest.text(signal)
 
     # -- what the ECU calls --------------------------------------------------------------------------------------
 
@@ -147,10 +129,10 @@ class RxMessage:
         self.data: bytes | None = None
         self.time: int | None = None
         self.errors = 0
-        self._counter: int | None = None
+        self._expected: int | None = None  # the next counter; None: whatever it is
         self._unread = 0  # frames since, whose counter could not be read
-        self._reading: Reading | None = None  # of the last valid frame
-        self._pages: dict[tuple[Number | None, ...], Reading] = {}  # the last one of each set of multiplexer values
+        self._pages = Pages(self.plan)
+        self.latest: Reading | Pages = self._pages
         self._since = self._loop.now
         for watch in self._watched:
             watch.previous = None
@@ -169,44 +151,47 @@ class RxMessage:
 
     def receive(self, received: Received) -> None:
         """Take one frame from the port."""
-        time, _, frame, _ = received
+        frame = received[2]
         data = frame[1]
-        if frame[6]:  # a remote frame
+        if not data and frame.remote:
             return
         reading = self._readings[data]
-        if not self._is_valid(reading):
+        if (reading.counter != self._expected or not reading.intact) and not self._tolerates(reading):
             self.errors += 1
             for callback in self._on_error:
                 callback(self)
             return
+        self._expected = reading.following
+        self._unread = 0
         self.errors = 0
         self.data = data
-        self.time = time
-        self._reading = reading
+        self.time = received[0]
         if self.plan.multiplexers:
-            page = tuple([reading[name] for name in self.plan.multiplexers])
-            self._pages.pop(page, None)  # so that the newest page is the last
-            self._pages[page] = reading
+            self._pages.add(reading)
+        else:
+            self.latest = reading
         for callback in self._on_valid:
             callback(self)
         for watch in self._watched:
-            if self._reading is not reading:
-                break  # the last callback reset the node
             value = reading[watch.signal]
             if value is not None and value != watch.previous:
+                if self.data is not data:
+                    break  # a callback reset the node
                 previous, watch.previous = watch.previous, value
                 watch.callback(value, previous)
 
-    def _is_valid(self, reading: Reading) -> bool:
+    def _tolerates(self, reading: Reading) -> bool:
+        """Whether a frame that is not just the next one is valid all the same."""
         if not reading.crc_ok:
             self._unread += 1
             return False
-        counter = reading.counter
-        if counter is not None:
-            last, self._counter = self._counter, counter
+        if reading.counter is not None:
+            assert self.plan.protector is not None
+            modulo = self.plan.protector.counter_modulo
             # A frame whose counter could not be read used one up too: the right one after it is not wrong for that.
-            largest, self._unread = self.max_delta + self._unread, 0
-            if last is not None and not 0 < (counter - last) % self._modulo <= largest:
+            largest = min(self.max_delta + self._unread, modulo - 1)
+            expected, self._expected, self._unread = self._expected, reading.following, 0
+            if expected is not None and (reading.counter - expected) % modulo >= largest:
                 return False
         return reading.problem is None
 

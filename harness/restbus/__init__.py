@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.restbus.plan import Catalogue, MessagePlan, Supplements, plan_messages, stagger
-from harness.restbus.reading import Reading
+from harness.restbus.reading import Pages, Reading
 from harness.restbus.sendtypes import SendType, parse_send_type
 from harness.restbus.transmitter import Change, Transmitter, TxMessage
 
@@ -11,6 +11,7 @@ __all__ = [
     "Catalogue",
     "Change",
     "MessagePlan",
+    "Pages",
     "Reading",
     "SendType",
     "Supplements",
