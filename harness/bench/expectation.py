@@ -7,7 +7,7 @@ before ``expect()`` was called. The limit is inclusive.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.bench.stimulus import Stimulus
@@ -82,7 +82,7 @@ class Judge:
         at = watch.satisfied_at
         if at is not None and at <= since + within:
             latency = Duration(at - since)
-            seen = _line(at, watch.satisfied_by)
+            seen = _line(at, watch.satisfied_by, watch.units)
             result = Result(Verdict.PASSED, Duration(at), latency, Duration(within - latency), seen)
             self._note(f"{claim}: after {latency}, margin {result.margin}", result)
             return result
@@ -127,7 +127,7 @@ class Judge:
         since = watch.since
         if wrong is not None and watch.has_data:
             at, values = wrong
-            result = Result(Verdict.FAILED, Duration(at), Duration(at - since), None, _line(at, values))
+            result = Result(Verdict.FAILED, Duration(at), Duration(at - since), None, _line(at, values, watch.units))
             late = f"violated after {time_text(at - since)}"
             self._note(f"{claim}: {late}", result)
             raise ExpectationFailed(self._failure(claim, late, since, watch), result)
@@ -138,7 +138,8 @@ class Judge:
             self._note(f"{claim}: {what}", unknown)
             raise Inconclusive(f"{claim}: {what}, so it cannot be told\n{watch.availability()}")
         result = Result(Verdict.PASSED, Duration(since + during), Duration(during), margin, _seen(watch))
-        self._note(f"{claim}: held{'' if margin is None else f', smallest distance {margin:g}'}", result)
+        distance = "" if margin is None else f", smallest distance {_number_text(margin, watch.predicate.unit)}"
+        self._note(f"{claim}: held{distance}", result)
         return result
 
     def _failure(self, claim: str, what: str, since: int, watch: Watch) -> str:
@@ -157,15 +158,20 @@ def _seen(watch: Watch) -> str:
 
 
 def _samples(watch: Watch) -> list[str]:
-    return [_line(time, values) for time, values in watch.seen] or ["none"]
+    return [_line(time, values, watch.units) for time, values in watch.seen] or ["none"]
 
 
-def _line(time: int, values: Values) -> str:
-    return f"{time_text(time)}  " + ", ".join(f"{name} = {sample_text(sample)}" for name, sample in values.items())
+def _line(time: int, values: Values, units: Mapping[str, str]) -> str:
+    return f"{time_text(time)}  " + ", ".join(
+        f"{name} = {_sample_text(sample, units[name])}" for name, sample in values.items()
+    )
 
 
-def sample_text(sample: Sample | None) -> str:
-    """A sample for people: its text where the value table has one, else its number."""
+def _sample_text(sample: Sample | None, unit: str) -> str:
     if sample is None:
         return "no data"
-    return sample.text if sample.text is not None else f"{sample.value:g}"
+    return sample.text if sample.text is not None else _number_text(sample.value, unit)
+
+
+def _number_text(number: float, unit: str) -> str:
+    return f"{number:g} {unit}" if unit else f"{number:g}"

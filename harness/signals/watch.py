@@ -68,6 +68,8 @@ class Watch:
         self._loop = predicate.signals[0].network.loop
         self._violated_at: int | None = None
         self._labels = _labels(predicate.signals)
+        self.units = {self._labels[signal.path]: signal.unit for signal in predicate.signals}
+        """Units of the signals, by the names that :data:`Values` has."""
         self._limits = {signal.path: int(signal.timeout) for signal in predicate.signals if signal.timeout is not None}
         self._samples: dict[str, Sample | None] = {}
         self._expires: float = math.inf

@@ -123,6 +123,13 @@ def test_stays_and_never_hold_to_the_end(lamp: Bench) -> None:
     assert result.margin == pytest.approx(10.0, abs=0.5)
 
 
+def test_numbers_are_shown_with_their_unit(lamp: Bench) -> None:
+    lamp.wait(100 * ms)
+    result = lamp.never(lamp.signal("BrakePedal") > 10 * percent, during=100 * ms)
+    assert result.seen.endswith("BrakePedal = 0 %")
+    assert lamp.journal[-1].title.endswith("held, smallest distance 10 %")
+
+
 def test_never_seen_anything_is_inconclusive(lamp: Bench) -> None:
     lamp.node("LAMP").power_off()
     with pytest.raises(Inconclusive, match="nothing was observed"):
