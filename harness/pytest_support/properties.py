@@ -138,11 +138,13 @@ def bench_settings(given: settings, *, bypass_database: bool) -> settings:
     """Settings for a test whose examples are worlds, from those that the test would have had.
 
     No deadline (unless the test has one of its own), no health check for slow examples, no phase that blames lines of
-    the harness. ``bypass_database``: neither replay nor save examples, so that a seed alone decides.
+    the harness; one failure only, that of the example which is kept. ``bypass_database``: neither replay nor save
+    examples, so that a seed alone decides.
     """
     changed: dict[str, Any] = {
         "suppress_health_check": {*given.suppress_health_check, HealthCheck.too_slow},
         "phases": [phase for phase in given.phases if phase is not Phase.explain],
+        "report_multiple_bugs": False,
     }
     if given.deadline == settings().deadline:
         changed["deadline"] = None

@@ -73,6 +73,21 @@ def test_runs():
     assert "did you mean one of 'BrakeLamp', " in outcome.out
 
 
+def test_of_several_failures_the_kept_one_is_told(project: Project) -> None:
+    project.suite(
+        """
+@given(number=st.integers(0, 100))
+def test_two_faults(open_bench, number):
+    with open_bench():
+        assert number < 50, "large"
+        assert number % 7 != 3, "odd one out"
+"""
+    )
+    outcome = project.run()
+    assert "distinct failures" not in outcome.out
+    assert ("AssertionError: large" in outcome.out) != ("AssertionError: odd one out" in outcome.out)
+
+
 SETTINGS = """
 from hypothesis import HealthCheck, Phase
 
