@@ -112,7 +112,7 @@ def _outcome(row: Row) -> tuple[Html, Html]:
     for test, verdict in row.tests.items():
         groups.setdefault(test.partition("[")[0], []).append(verdict)
     lines = (f"{_counts(verdicts)} <code>{escape(test)}</code>" for test, verdicts in groups.items())
-    return coloured(row.verdict, row.state), Html("<br>".join(lines))
+    return coloured(row.verdict, row.state.replace(" ", "\N{NO-BREAK SPACE}")), Html("<br>".join(lines))
 
 
 def _counts(verdicts: Sequence[Verdict | None]) -> str:

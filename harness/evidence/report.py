@@ -42,6 +42,7 @@ _ANALYTICS = re.compile(
     rb"<script>.*?gtag\(.config.*?</script>\s*",
     re.DOTALL,
 )
+_FRAME_STYLE = b"<style>iframe[src^='blob:']{min-height:70vh}</style>"
 
 
 def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> Path:
@@ -63,6 +64,7 @@ def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> P
         if not index.is_file():
             raise ReportError(f"{ALLURE} wrote no index.html")
         strip_analytics(built)
+        heighten_tables(built)
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(output, ignore_errors=True)
         shutil.move(built, output)
@@ -128,6 +130,15 @@ def _run(command: list[str], folder: Path) -> None:
     if done.returncode:
         last = "\n".join(f"  {line}" for line in (done.stderr or done.stdout).strip().splitlines()[-8:])
         raise ReportError(f"{ALLURE} ended with exit code {done.returncode}:\n{last}")
+
+
+def heighten_tables(report: Path) -> None:
+    """Give attached HTML tables a good part of the window's height.
+
+    Allure fits a frame to what is in it, which browsers forbid in a report opened from disk: 150 pixels remain.
+    """
+    index = report / "index.html"
+    index.write_bytes(index.read_bytes().replace(b"</head>", _FRAME_STYLE + b"</head>", 1))
 
 
 def strip_analytics(report: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from harness.errors import ReportError
 from harness.evidence import report
 from harness.evidence.environment import check_results_folder, environment_properties
-from harness.evidence.report import build_report, npx_command, strip_analytics
+from harness.evidence.report import build_report, heighten_tables, npx_command, strip_analytics
 
 ANALYTICS = """<head>
     <script async src="https://www.googletagmanager.com/gtag/js?id=G-1"></script>
@@ -64,6 +64,14 @@ def test_analytics_in_an_unknown_form_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text('<script src="https://www.googletagmanager.com/new.js"></script>')
     with pytest.raises(ReportError, match="still loads analytics"):
         strip_analytics(tmp_path)
+
+
+def test_attached_tables_are_given_height(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<html><head><title>x</title></head><body>y</body></html>")
+    heighten_tables(tmp_path)
+    head, _, body = (tmp_path / "index.html").read_text().partition("</head>")
+    assert "min-height:70vh" in head
+    assert body == "<body>y</body></html>"
 
 
 def test_no_results(tmp_path: Path) -> None:
