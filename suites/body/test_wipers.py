@@ -57,7 +57,7 @@ def test_wiping_begins_at_once(bench: Bench, stalk: str) -> None:
 
 
 @pytest.mark.requirement("VEH-033")
-@pytest.mark.parametrize("pressed", [50 * ms, 500 * ms, 2.5 * s], ids=str)
+@pytest.mark.parametrize("pressed", [50 * ms, 2.5 * s], ids=str)
 def test_washing_gives_three_wipes(bench: Bench, pressed: Duration) -> None:
     """After the wash button is released the wipers wipe exactly three times, however long it was pressed."""
     switch_on(bench)
