@@ -100,6 +100,8 @@ def check_frame(frame: Frame, *, fd: bool) -> None:
     if not 0 <= frame.id <= (0x1FFF_FFFF if frame.extended else 0x7FF):
         bits = "29 bits" if frame.extended else "11 bits: set extended=True"
         raise BusError(f"identifier 0x{frame.id:X} needs more than {bits}")
+    if type(frame.data) is not bytes:
+        raise BusError(f"frame {id_text(frame.key)}: data are bytes, not {frame.data!r} ({type(frame.data).__name__})")
     if frame.fd:
         if not fd:
             raise BusError(f"frame {id_text(frame.key)} is CAN FD, but the channel is classic CAN")

@@ -15,6 +15,7 @@ A bare number always means "in the signal's own unit".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 from harness.errors import UnitError, nearest
 
@@ -67,6 +68,8 @@ class TimeUnit:
     nanoseconds: int
 
     def __rmul__(self, number: float) -> Duration:
+        if not isinstance(number, (int, float)):
+            return NotImplemented
         return _whole(number * self.nanoseconds)
 
     def __str__(self) -> str:
@@ -74,6 +77,8 @@ class TimeUnit:
 
 
 def _whole(exact: float) -> Duration:
+    if not isfinite(exact):
+        raise UnitError(f"{exact} is no duration")
     whole = round(exact)
     # 1.1 * ms is 1100000.0000000002 in floating point: forgive that, but not a real fraction.
     if abs(exact - whole) > max(1e-6, abs(exact) * 1e-12):

@@ -43,6 +43,12 @@ def test_a_fraction_of_a_nanosecond_raises(make: object) -> None:
         make()  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_number_is_no_duration(number: float) -> None:
+    with pytest.raises(UnitError, match="is no duration"):
+        number * ms
+
+
 def test_floating_point_dust_is_forgiven() -> None:
     assert 1.1 * ms == 1_100_000
     assert 0.1 * s + 0.2 * s == 300_000_000

@@ -25,7 +25,7 @@ from harness.bench.stimulus import Delivery, Stimulus
 from harness.bench.traffic import Traffic, message_names, traffic
 from harness.bench.world import World
 from harness.ecu import Ecu
-from harness.errors import BenchFileError, ExpectationFailed, HarnessError, SignalError, UnitError
+from harness.errors import BenchFileError, BusError, ExpectationFailed, HarnessError, SignalError, UnitError
 from harness.evidence.events import Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
@@ -123,7 +123,8 @@ class Bench:
 
     def peak_load(self, channel: str, window: Duration, since: Duration) -> float:
         """Largest bus load of a channel in any ``window`` from ``since`` (counted since the world began) to now."""
-        return self.world.channel(channel).bus.peak_load(duration(window, "window", zero=False), int(since))
+        bus = self.world.channel(channel).bus
+        return bus.peak_load(duration(window, "window", zero=False), duration(since, "since"))
 
     def traffic(self, name: str) -> Traffic:
         """The frames of a message or of a channel; see :mod:`harness.bench.traffic`."""
@@ -202,6 +203,8 @@ class Bench:
 
     def send(self, channel: str, frame: Frame) -> Stimulus:
         """Send one raw frame as the tester's own node. Its identifier must be known or declared as a disturbance."""
+        if not isinstance(frame, Frame):
+            raise BusError(f"send() takes a Frame such as Frame(0x123, bytes(8)), not {frame!r}")
         check_frame(frame, fd=self.world.channel(channel).bus.data_bitrate is not None)
         raw = _RawFrame()
         self.world.tester(channel).send(frame, raw.sent)

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from harness.bench.file import BenchFile, NodeState, load_bench_file
 from harness.ecu import Ecu
-from harness.errors import BenchFileError, DatabaseError, nearest
+from harness.errors import BenchFileError, DatabaseError, HarnessWarning, nearest
 from harness.plant import Plant
 from harness.restbus import Catalogue, MessagePlan, Supplements, plan_messages
 from harness.signals.database import Database, check_together, load_database
 from harness.signals.definitions import MessageDef
 
 Model = TypeVar("Model", Ecu, Plant)
+
+REMARKS = 8
+"""How many remarks on one database a warning holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
     spec = file.channels[index]
     databases = tuple(load_database(path, strict=spec.strict) for path in spec.databases)
     check_together(databases)
+    for database in databases:
+        _warn_of_remarks(database)
     supplements = Supplements(cycles=file.cycles, send_types=file.send_types, protections=file.protections)
     every = [message for database in databases for message in database.messages]
     messages = Catalogue(plan_messages(every, supplements))
@@ -94,6 +101,18 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
         plans={node: tuple(plans) for node, plans in sorted(sent.items())},
         members=frozenset(node for database in databases for node in database.nodes),
     )
+
+
+def _warn_of_remarks(database: Database) -> None:
+    """Say what was odd in a database, in one warning."""
+    shown, more = database.remarks[:REMARKS], len(database.remarks) - REMARKS
+    if shown:
+        rest = f"\n  and {more} more" if more > 0 else ""
+        warnings.warn(
+            f"database {database.path}:" + "".join(f"\n  {remark}" for remark in shown) + rest,
+            HarnessWarning,
+            stacklevel=4,
+        )
 
 
 def _sender(file: BenchFile, message: MessageDef) -> str | None:
@@ -116,6 +135,17 @@ def _check_supplements(file: BenchFile, channels: tuple[ChannelPlan, ...]) -> No
                 raise BenchFileError(f"{file.path}: [{table}] names the message {name!r}{nearest(name, names)}")
 
 
+def _check_origin(file: BenchFile, where: str, module: ModuleType) -> None:
+    """Refuse another module of the same name, which Python prefers once it is imported."""
+    wanted = file.models.joinpath(*module.__name__.split("."))
+    for path in (wanted.with_suffix(".py"), wanted / "__init__.py"):
+        if path.is_file() and (module.__file__ is None or Path(module.__file__).read_bytes() != path.read_bytes()):
+            raise BenchFileError(
+                f"{file.path}: {where}: there is a module {module.__name__!r} already, "
+                f"{module.__file__ or 'built-in'}, so {path} cannot be imported; give it another name"
+            )
+
+
 def _model(file: BenchFile, reference: str, where: str, base: type[Model]) -> type[Model]:
     """The class behind ``module:Class``, looked for in the folder that the bench file gives as ``models``."""
     module_name, _, class_name = reference.partition(":")
@@ -128,6 +158,12 @@ def _model(file: BenchFile, reference: str, where: str, base: type[Model]) -> ty
         raise BenchFileError(
             f"{file.path}: {where} = {reference!r}: cannot import {module_name!r} from {folder}: {error}"
         ) from error
+    except Exception as error:
+        raise BenchFileError(
+            f"{file.path}: {where} = {reference!r}: {module_name!r} in {folder} breaks when it is imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    _check_origin(file, f"{where} = {reference!r}", module)
     found: Any = getattr(module, class_name, None)
     if not (isinstance(found, type) and issubclass(found, base)):
         classes = [name for name, each in vars(module).items() if isinstance(each, type) and issubclass(each, base)]

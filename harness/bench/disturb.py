@@ -149,6 +149,8 @@ class WrongCounter(_Tamper):
 
     def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
         protector = self._protector(tx)
+        if self.offset % protector.counter_modulo == 0:
+            raise SignalError(f"{self.title}: a counter of {protector.counter_modulo} values is the same again")
 
         def change(data: bytes, counter: int | None) -> bytes:
             payload = bytearray(data)
@@ -167,10 +169,14 @@ class WrongLength(_Tamper):
     """The next ``count`` frames of a message are cut, or filled with zeros, to ``length`` bytes."""
 
     def __init__(self, message: str, length: int, *, count: int | None = None) -> None:
+        if length < 0:
+            raise SignalError(f"a frame has 0 bytes or more, not {length}")
         super().__init__(message, f"{message} with {length} bytes", count)
         self.length = length
 
     def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
+        if self.length == tx.plan.message.length:
+            raise SignalError(f"{self.title}: that is its right length")
         return lambda data, counter: data[: self.length].ljust(self.length, b"\0")
 
 
@@ -213,8 +219,10 @@ class UnknownFrame(Disturbance):
         self._stop: Callable[[], None] | None = None
 
     def begin(self, world: World) -> None:
-        bus = world.channel(self.channel).bus
-        check_frame(self.frame, fd=bus.data_bitrate is not None)
+        channel = world.channel(self.channel)
+        check_frame(self.frame, fd=channel.bus.data_bitrate is not None)
+        if channel.network.knows(self.frame.key):
+            raise SignalError(f"{self.title}: a database knows that identifier; use bench.send()")
         port = world.tester(self.channel)
         self._produced.add((self.frame.key, self.frame.data))
 

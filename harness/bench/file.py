@@ -19,6 +19,9 @@ from harness.units import parse_duration
 
 Handling = Literal["fail", "collect", "ignore"]
 
+MOST_DRIFT_PPM = 500_000
+"""A clock that is further off than that is a slip of the pen."""
+
 
 class NodeState(StrEnum):
     """What stands for a node on this bench."""
@@ -241,11 +244,14 @@ def _node(name: str, table: _Table) -> NodeSpec:
         restart = None
     else:
         restart = table.duration("restart_after", restart)
+    drift = float(table.take("drift_ppm", (int, float), 0.0))
+    if not abs(drift) <= MOST_DRIFT_PPM:
+        raise table.error(f"{table.where}.drift_ppm must lie within ±{MOST_DRIFT_PPM}, not {drift:g}")
     spec = NodeSpec(
         name=name,
         state=state,
         model=model,
-        drift_ppm=float(table.take("drift_ppm", (int, float), 0.0)),
+        drift_ppm=drift,
         restart_after=restart,
         parameters=table.take("parameters", dict, {}),
     )

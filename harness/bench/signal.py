@@ -34,6 +34,8 @@ class BenchSignal(LiveSignal):
 
 def find_signal(bench: Bench, name: str) -> BenchSignal:
     """The signal behind ``Signal``, ``Message.Signal`` or ``channel.Message.Signal`` on any channel of the bench."""
+    if not isinstance(name, str):
+        raise UnknownSignalError(f"a signal has a name such as 'BrakePedal', not {name!r}")
     channels = bench.world.channels
     channel, dot, rest = name.partition(".")
     if dot and channel in channels:

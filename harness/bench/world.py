@@ -71,7 +71,8 @@ class World:
         self.loop = Loop()
         self.journal: list[Event] = []
         self.incidents = Incidents(self.loop, blueprint.file.policy, self.journal)
-        self.plant: Plant = (plant or blueprint.plant)()
+        plant = plant or blueprint.plant
+        self.plant: Plant = _build(f"plant {plant.__qualname__}", plant)
         self.channels: dict[str, Channel] = {}
         self._testers: dict[str, Controller] = {}
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
@@ -82,7 +83,7 @@ class World:
             bus.observe_errors(network.trace.append_error)
             self.channels[spec.name] = Channel(plan, bus, network, guard)
         self.nodes = {name: self._attach(name) for name in blueprint.nodes}
-        self.plant.start(self.loop)
+        _build(f"plant {plant.__qualname__}", lambda: self.plant.start(self.loop))
         chosen = {**blueprint.models, **models}
         for name, model in models.items():
             self._check_replacement(name, model)
@@ -91,7 +92,7 @@ class World:
                 node.ecu = self._model(node, chosen[node.name])
         for node in self.nodes.values():
             if node.ecu is not None:
-                _build(node, node.ecu.power_on)
+                _build(_who(node, type(node.ecu)), node.ecu.power_on)
             else:
                 for transmitter in node.transmitters.values():
                     transmitter.start()
@@ -130,7 +131,7 @@ class World:
             for name, controller in node.controllers.items()
         }
         context = EcuContext(node.name, self.loop, node.owner, links, self.plant, node.spec.parameters)
-        return _build(node, lambda: model(context))
+        return _build(_who(node, model), lambda: model(context))
 
     def _follow_network(self, sleep_after: int) -> None:
         awake = [node.name for node in self.nodes.values() if not node.absent]
@@ -187,14 +188,15 @@ class World:
                 yield from transmitter.messages
 
 
-def _build(node: Node, step: Callable[[], Built]) -> Built:
+def _who(node: Node, model: type[Ecu]) -> str:
+    return f"model {model.__qualname__} of node {node.name}"
+
+
+def _build(who: str, step: Callable[[], Built]) -> Built:
     """Do one step of bringing a model to life, and say which model it was that could not be built."""
     try:
         return step()
     except HarnessError:
         raise
     except Exception as error:
-        model = type(node.ecu).__qualname__ if node.ecu is not None else node.spec.model
-        raise SimulationError(
-            f"the model {model} of node {node.name} cannot be built: {type(error).__name__}: {error}"
-        ) from error
+        raise SimulationError(f"the {who} cannot be built: {type(error).__name__}: {error}") from error

@@ -11,9 +11,12 @@ import pytest
 
 from harness.bench import Bench, Blueprint
 from harness.errors import (
+    BenchFileError,
     Blocked,
     BusError,
     ConfigError,
+    HarnessError,
+    HarnessWarning,
     SignalError,
     SimulationError,
     UnknownSignalError,
@@ -89,6 +92,12 @@ def test_a_plant_role_that_is_missing_blocks(lamp: Bench) -> None:
         lamp.plant["pressure"]
     with pytest.raises(ValueRangeError, match="takes -40"):
         lamp.plant["temperature"] = 500.0
+
+
+@pytest.mark.parametrize("frame", [b"\x01", Frame(160, "x"), Frame(160, bytearray(4)), Frame(160, [1])])  # type: ignore[arg-type]
+def test_raw_frames_are_of_the_right_type(lamp: Bench, frame: Frame) -> None:
+    with pytest.raises(BusError, match=r"takes a Frame|data are bytes"):
+        lamp.send("can", frame)
 
 
 def test_raw_frames_are_checked(lamp: Bench) -> None:
@@ -195,6 +204,43 @@ def test_a_bench_that_names_what_is_not_there(tmp_path: Path, old: str, new: str
     with pytest.raises(ConfigError) as caught, Bench.open(tmp_path / "bench.toml"):
         pass
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("class Lamp", "def (:\n\nclass Lamp", r"breaks when it is imported: SyntaxError: .*own_lamp.*, line \d+"),
+        ("class Lamp", "1 / 0\n\n\nclass Lamp", "breaks when it is imported: ZeroDivisionError"),
+        ("    roles = (", "    roles = (1, ", "the plant Garage cannot be built: AttributeError"),
+    ],
+)
+def test_models_that_break(tmp_path: Path, old: str, new: str, message: str) -> None:
+    name = f"own_lamp_{abs(hash(new))}"
+    (tmp_path / "lamp.dbc").write_bytes((LAMP.parent / "lamp.dbc").read_bytes())
+    (tmp_path / f"{name}.py").write_text((LAMP.parent / "lamp_model.py").read_text().replace(old, new))
+    (tmp_path / "bench.toml").write_text(LAMP.read_text().replace("lamp_model", name))
+    with pytest.raises(HarnessError, match=message):
+        Bench.open(tmp_path / "bench.toml")
+
+
+def test_a_module_of_the_same_name_from_another_folder_is_not_taken_for_it(lamp: Bench, tmp_path: Path) -> None:
+    for name in ("lamp.dbc", "lamp_model.py", "lamp.toml"):
+        (tmp_path / name).write_bytes((LAMP.parent / name).read_bytes())
+    with Bench.open(tmp_path / "lamp.toml"):
+        pass  # a copy does as well
+    (tmp_path / "lamp_model.py").write_text("LAMP = 'another'")
+    with pytest.raises(BenchFileError, match=r"there is a module 'lamp_model' already, .*; give it another name"):
+        Bench.open(tmp_path / "lamp.toml")
+
+
+def test_what_is_odd_in_a_database_is_said(tmp_path: Path) -> None:
+    for name in ("lamp.dbc", "lamp.toml"):
+        (tmp_path / name).write_bytes((LAMP.parent / name).read_bytes())
+    text = (tmp_path / "lamp.dbc").read_text().replace("BO_ 400", "BO_ 300").replace("VAL_ 400", "VAL_ 300")
+    (tmp_path / "lamp.dbc").write_text(text)
+    (tmp_path / "lamp.toml").write_text('[channels.can]\ndatabase = "lamp.dbc"\n')
+    with pytest.warns(HarnessWarning, match="messages Lamps and Switch: both have identifier 0x12C"):
+        Blueprint.load(tmp_path / "lamp.toml")
 
 
 def test_a_model_that_cannot_be_built_names_itself(lamp_blueprint: Blueprint) -> None:

@@ -95,6 +95,10 @@ def test_bit_faults_drive_a_node_to_bus_off_and_it_comes_back(lamp: Bench) -> No
     [
         (lambda: WrongCrc("Pedals", count=0), SignalError),
         (lambda: WrongCounter("Pedals", offset=0), SignalError),
+        (lambda: WrongCounter("Pedals", offset=-30), SignalError),
+        (lambda: WrongLength("Pedals", 4), SignalError),
+        (lambda: WrongLength("Pedals", -1), SignalError),
+        (lambda: UnknownFrame("can", Frame(160, bytes(4))), SignalError),
         (lambda: WrongCrc("Lamps"), SignalError),
         (lambda: WrongCrc("Pedalz"), UnknownSignalError),
         (lambda: Silence("NOBODY"), UnknownSignalError),

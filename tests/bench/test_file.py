@@ -93,6 +93,8 @@ def _write(tmp_path: Path, text: str) -> Path:
         (MINIMAL + "[nodes.A]\nmodel = 'simulators.vcu'\n", "must be written 'module:Class'"),
         (MINIMAL + "[nodes.A]\nrestart_after = '0 ms'\n", "must be more than zero"),
         (MINIMAL + "[nodes.A]\nrestart_after = '-5 ms'\n", "more than zero"),
+        (MINIMAL + "[nodes.A]\ndrift_ppm = nan\n", "nodes.A.drift_ppm must lie within ±500000, not nan"),
+        (MINIMAL + "[nodes.A]\ndrift_ppm = -1_000_000\n", "nodes.A.drift_ppm must lie within ±500000"),
         (MINIMAL + "[cycle]\nM = '10'\n", "cycle.M: '10' is no duration"),
         (MINIMAL + "[cycle]\nM = 10\n", "cycle.M must be a duration such as '100 ms', not 10"),
         (MINIMAL + "[cycle]\nM = '0.5 ns'\n", "whole number of nanoseconds"),
