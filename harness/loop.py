@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
@@ -124,7 +124,7 @@ class Loop:
         """The first error that a callback raised. It stops the world: every later wait raises it again."""
         self._heap: list[Event] = []
         self._sequence = count().__next__
-        self._limit = 0
+        self._waits = False
         self._stop: Callable[[], bool] | None = None
         self._current: Callable[..., object] | None = None
 
@@ -181,37 +181,41 @@ class Loop:
             raise error
         if self.failure is not None:
             raise self.failure
+        if time < self.now:
+            return stop is not None and stop()
         heap = self._heap
-        limit = (time, WAKE)
-        self._limit, self._stop = time, stop
-        callback: Callable[[Any], object] = _nothing
+        wake: Event = (time, WAKE, -1, _wake, None)  # the first of its phase
+        heappush(heap, wake)
+        self._stop = stop
+        self._waits = True
+        callback: Callable[[Any], object] = _wake
         self._current = callback
         try:
             if stop is None:
-                while heap and heap[0] < limit:
-                    self.now, _, _, callback, argument = heappop(heap)
-                    self._current = callback
-                    callback(argument)
-            else:
                 while True:
-                    event = heap[0] if heap else None
-                    due = event is not None and event < limit
-                    if (event is None or not due or event[0] > self.now or event[1] >= WAKE) and stop():
-                        return True
-                    if not due:
-                        break
                     self.now, _, _, callback, argument = heappop(heap)
+                    if callback is _wake:
+                        return False
                     self._current = callback
                     callback(argument)
-            if time > self.now:
-                self.now = time
-                return stop is not None and stop()
-            return False
+            while True:
+                event = heap[0]
+                if (event[0] > self.now or event[1] >= WAKE) and stop():
+                    heap.remove(wake)
+                    heapify(heap)
+                    return True
+                before = self.now
+                self.now, _, _, callback, argument = heappop(heap)
+                if callback is _wake:
+                    return time > before and stop()
+                self._current = callback
+                callback(argument)
         except BaseException as error:  # noqa: BLE001  # raised again
             self._fail(error, callback)
         finally:
             self._current = None
             self._stop = None
+            self._waits = False
 
     def call(self, callback: Callable[[], object]) -> None:
         """Run a callback of the world now, at the test's request: what it raises stops the world, as in a wait.
@@ -245,17 +249,16 @@ class Loop:
 
         The bus looks ahead with it: when nobody can join an arbitration any more, it is decided at once.
         """
-        if self._stop is not None and self._stop():
+        if not self._waits or (self._stop is not None and self._stop()):
             return self.now
-        heap = self._heap
-        return heap[0][0] if heap and heap[0][0] < self._limit else self._limit
+        return self._heap[0][0]  # while somebody waits, there is at least the end of the wait
 
     def __str__(self) -> str:
         return f"t = {time_text(self.now)}"
 
 
-def _nothing(_: object) -> None:
-    return None
+def _wake(_: object) -> None:
+    """Marks the end of a wait in the heap."""
 
 
 def _place(error: BaseException) -> str:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import HarnessError, IntegrityError
 from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
-from harness.frames import EXTENDED, Received, id_text
-from harness.protection import Protector
+from harness.frames import Received, id_text
 from harness.units import time_text
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from harness.bench.file import Policy
     from harness.bus.length import BitTimes
     from harness.loop import Loop
-    from harness.restbus import MessagePlan, Transmitter
+    from harness.restbus import MessagePlan, Reading, Transmitter
     from harness.signals.network import Network
     from harness.signals.trace import Trace
 
@@ -72,66 +71,73 @@ class Guard:
         self._network = network
         self._times = times
         self._incidents = incidents
-        self._protected: dict[int, _Protected] = {}
+        self._supervised: dict[int, _Supervised] = {}
 
     def protect(self, plans: Iterable[MessagePlan], transmitter: Transmitter) -> None:
         """Check counter and checksum of these messages, sent by this transmitter, from now on."""
         for plan in plans:
-            if plan.protector is not None:
-                self._protected[plan.message.key] = _Protected(plan, plan.protector, transmitter, self._times)
+            self._supervised[plan.message.key] = _Supervised(plan, transmitter)
 
     def receive(self, rx: Received) -> None:
         """Take one frame from the bus, before anybody else looks at it."""
-        network = self._network
-        network.receive(rx)
-        reason = network.problem(rx)
+        supervised = self._supervised.get(self._network.receive(rx))
         frame = rx[2]
-        protected = self._protected.get(frame[0] | EXTENDED if frame[2] else frame[0])
-        if reason is not None:
-            if protected is not None:
-                protected.forget()
-            self._judge("undecodable" if network.knows(frame.key) else "unknown_frame", rx, reason)
-        elif protected is not None and not frame[6]:
-            crc_ok, counter = protected.check(frame[1])
-            if not crc_ok:
-                protected.forget()
-                self._judge("crc", rx, f"{protected.name} ({id_text(frame.key)}) has a wrong checksum")
-                return
-            expected = protected.follow(counter, rx)
-            if expected != counter:
-                text = f"{protected.name} ({id_text(frame.key)}) has the counter {counter}, expected {expected}"
+        if supervised is None or frame[6]:
+            problem = self._network.problem(rx)
+            if problem is not None:
+                self._refuse(rx, problem)
+            return
+        reading = supervised.readings[frame[1]]
+        if (
+            reading.intact
+            and reading.counter == supervised.expected
+            and supervised.reset_at == supervised.transmitter.reset_at
+        ):
+            supervised.expected = reading.following
+        else:
+            self._examine(rx, reading, supervised)
+
+    def _examine(self, rx: Received, reading: Reading, supervised: _Supervised) -> None:
+        """A frame that is not just the next one."""
+        expected, supervised.expected = supervised.expected, None
+        if reading.problem is not None:
+            self._refuse(rx, reading.problem)
+        elif not reading.crc_ok:
+            self._judge("crc", rx, f"{supervised.title} has a wrong checksum")
+        else:
+            supervised.expected = reading.following
+            reset_at = supervised.transmitter.reset_at
+            # A frame whose last bits are on the wire when its sender is reset still arrives, with the old counter.
+            if supervised.reset_at != reset_at and rx.time - self._times.duration(rx.frame) >= (reset_at or 0):
+                supervised.reset_at = reset_at
+            elif expected is not None and expected != reading.counter:
+                text = f"{supervised.title} has the counter {reading.counter}, expected {expected}"
                 self._judge("counter", rx, text)
+
+    def _refuse(self, rx: Received, problem: str) -> None:
+        self._judge("undecodable" if self._network.knows(rx.frame.key) else "unknown_frame", rx, problem)
 
     def _judge(self, problem: Problem, rx: Received, text: str) -> None:
         self._incidents.judge(problem, rx, text, self._network.trace)
 
 
-class _Protected:
-    """What the guard knows of one protected message."""
+class _Supervised:
+    """What the guard knows of one message that a node of this bench sends.
 
-    __slots__ = ("_last", "_reset_at", "_times", "_transmitter", "check", "modulo", "name")
+    expected: the counter that the next frame is to have; None: whatever it is. reset_at: the sender's last reset from
+    after which a frame has come.
+    """
 
-    def __init__(self, plan: MessagePlan, protector: Protector, transmitter: Transmitter, times: BitTimes) -> None:
-        self.name = plan.message.name
-        self.check = protector.check
-        self.modulo = protector.counter_modulo
-        self._transmitter = transmitter
-        self._times = times
-        self._reset_at = transmitter.reset_at
-        self._last: int | None = None
+    __slots__ = ("_message", "expected", "readings", "reset_at", "transmitter")
 
-    def forget(self) -> None:
-        """Expect nothing of the next counter: this frame's could not be trusted."""
-        self._last = None
+    def __init__(self, plan: MessagePlan, transmitter: Transmitter) -> None:
+        self.readings = plan.readings
+        self.transmitter = transmitter
+        self.reset_at = transmitter.reset_at
+        self.expected: int | None = None
+        self._message = plan.message
 
-    def follow(self, counter: int, rx: Received) -> int:
-        """The counter that was to be expected; any in the first frame, and in the first after the sender's reset."""
-        last, self._last = self._last, counter
-        reset_at = self._transmitter.reset_at
-        # A frame whose last bits are on the wire when its sender is reset still arrives, with the counter of before.
-        if reset_at != self._reset_at and reset_at is not None and rx.time - self._times.duration(rx.frame) >= reset_at:
-            self._reset_at = reset_at
-            return counter
-        if last is None:
-            return counter
-        return last + 1 if last + 1 < self.modulo else 0
+    @property
+    def title(self) -> str:
+        """The message as an incident calls it."""
+        return f"{self._message.name} ({id_text(self._message.key)})"

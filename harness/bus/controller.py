@@ -37,7 +37,6 @@ class Controller:
         self.bus = bus
         self.node = node
         self.lengths = Lengths(bus.times, self._claim)
-        self._measure = self.lengths.measure
         self.channel = bus.channel
         self.counters = ErrorCounters()
         self.state = ErrorState.ACTIVE
@@ -69,7 +68,7 @@ class Controller:
         Raises :class:`~harness.errors.BusError` for a frame this bus does not carry, or when the node has no power.
         """
         bus = self.bus
-        order, duration = self._measure(frame)
+        order, duration = self.lengths[frame]
         entry = (order, bus.sequence(), self, frame, sent, duration)
         if self.online:
             heappush(bus.ready, entry)

@@ -18,14 +18,15 @@ from typing import Any, NamedTuple
 
 from harness.errors import BusError
 from harness.frames import FD_LENGTHS, Frame, check_frame
+from harness.memo import Memo
 
 INTERMISSION = 3
 """Recessive bits between two frames, before the next one may start."""
 
 _TAIL = 1 + 1 + 7  # ACK slot, ACK delimiter, EOF: always at the nominal bit rate
 _CRC_15 = 0x4599
-_REMEMBERED_FORMS = 4096
-_REMEMBERED_PAYLOADS = 64
+_REMEMBERED_HEADERS = 4096
+_REMEMBERED_FRAMES = 1024
 
 # A table maps a group of bits to (stuff bits, next table); the type is recursive, hence Any.
 # Entry 0 + byte: eight bits; 256 + bits: seven bits; 384 + byte: eight bits, but no stuff bit after the last one.
@@ -201,53 +202,45 @@ class BitTimes:
         return self.time(*frame_bits(frame))
 
 
-class Lengths:
-    """Arbitration order and duration of the frames of one sender, remembered as far as they repeat.
+class Lengths(Memo[Frame, tuple[int, int]]):
+    """Of each frame of one sender the arbitration order (the lower wins) and the duration in ns from SOF to the end of
+    EOF. ``lengths[frame]`` raises :class:`~harness.errors.BusError` for a frame that this bus would not carry.
 
     learned: called with the arbitration order of every identifier and format that is new.
     """
 
-    __slots__ = ("_forms", "_learned", "_times")
+    __slots__ = ("_headers", "_learned", "_times")
 
     def __init__(self, times: BitTimes, learned: Callable[[int], object]) -> None:
+        # While values do not change, a few frames come round with the counter.
+        super().__init__(self._measure, _REMEMBERED_FRAMES)
         self._times = times
         self._learned = learned
-        self._forms: dict[tuple[object, ...], tuple[Header, dict[bytes, tuple[int, int]]]] = {}
-
-    def measure(self, frame: Frame) -> tuple[int, int]:
-        """Arbitration order (the lower wins) and duration in ns from SOF to the end of EOF.
-
-        Raises :class:`~harness.errors.BusError` for a frame that this bus would not carry.
-        """
-        data = frame[1]
-        try:
-            header, known = self._forms[frame[0], len(data), frame[2:]]
-        except KeyError:
-            header, known = self._learn(frame)
-        measured = known.get(data)
-        if measured is None:
-            times = self._times
-            if header[5]:
-                duration = times.time(header[1], header[2] + payload_stuffing(header, data))
-            else:
-                duration = ((header[1] + payload_stuffing(header, data)) * times.nominal + times.half) // times.divisor
-            measured = header[0], duration
-            # Never replaced: counters come round within these, and what changes all the time would only displace them.
-            if len(known) < _REMEMBERED_PAYLOADS:
-                known[data] = measured
-        return measured
+        self._headers: dict[tuple[int, int], tuple[tuple[object, ...], Header]] = {}
 
     def forget(self) -> None:
         """Learn everything anew."""
-        self._forms.clear()
+        self.clear()
+        self._headers.clear()
 
-    def _learn(self, frame: Frame) -> tuple[Header, dict[bytes, tuple[int, int]]]:
+    def _measure(self, frame: Frame) -> tuple[int, int]:
+        data = frame[1]
+        known = self._headers.get((frame[0], len(data)))
+        header = known[1] if known is not None and known[0] == frame[2:] else self._learn(frame)
+        stuffed = payload_stuffing(header, data)
+        times = self._times
+        if header[5]:
+            return header[0], times.time(header[1], header[2] + stuffed)
+        return header[0], ((header[1] + stuffed) * times.nominal + times.half) // times.divisor
+
+    def _learn(self, frame: Frame) -> Header:
         check_frame(frame, fd=self._times.fd)
-        if len(self._forms) >= _REMEMBERED_FORMS:
-            self._forms.clear()
+        if len(self._headers) >= _REMEMBERED_HEADERS:
+            self._headers.clear()
         header = make_header(frame)
         self._learned(header.order)
-        return self._forms.setdefault((frame[0], len(frame[1]), frame[2:]), (header, {}))
+        self._headers[frame[0], len(frame[1])] = frame[2:], header
+        return header
 
 
 def _step(level: int, run: int, bit: int) -> tuple[int, int, int]:

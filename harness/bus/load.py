@@ -17,17 +17,19 @@ class Activity:
 
     def __init__(self) -> None:
         self._starts = [0]
-        self._before = [0]  # busy time before each start
+        self._ends: list[int] = []  # of all but the last period
+        self._before = [0]  # busy time before each start, as far as somebody asked
         self.end = 0
         """When the last period ends, ns; to be moved on by whoever keeps the bus busy."""
         self._forgotten = False
 
     def begin(self, start: int) -> None:
         """After a pause, the bus is busy again from ``start``, ns."""
-        self._before.append(self._before[-1] + self.end - self._starts[-1])
+        self._ends.append(self.end)
         self._starts.append(start)
         if len(self._starts) > 2 * _KEPT:
-            del self._starts[:_KEPT], self._before[:_KEPT]
+            self._add_up()
+            del self._starts[:_KEPT], self._ends[:_KEPT], self._before[:_KEPT]
             self._forgotten = True
 
     def busy(self, time: int) -> int:
@@ -37,11 +39,16 @@ class Activity:
             if self._forgotten:
                 raise BusError("the window of the bus load begins earlier than the bus remembers")
             return 0
-        end = self.end if index + 1 == len(self._starts) else self._ends(index)
-        return self._before[index] + min(time, end) - self._starts[index]
+        self._add_up()
+        return self._before[index] + min(time, self._end(index)) - self._starts[index]
 
-    def _ends(self, index: int) -> int:
-        return self._starts[index] + self._before[index + 1] - self._before[index]
+    def _add_up(self) -> None:
+        before = self._before
+        for index in range(len(before) - 1, len(self._ends)):
+            before.append(before[-1] + self._ends[index] - self._starts[index])
+
+    def _end(self, index: int) -> int:
+        return self._ends[index] if index < len(self._ends) else self.end
 
     def load(self, now: int, window: int) -> float:
         """Busy share of the last ``window`` ns, 0 to 1; of the time since 0 when that is shorter."""
@@ -57,7 +64,6 @@ class Activity:
         # The busy time in a sliding window has its maxima where a period begins with it or ends with it.
         edges = [begin, end - window]
         for index in range(first, last):
-            stop = self.end if index + 1 == len(self._starts) else self._ends(index)
-            edges += (self._starts[index], stop - window)
+            edges += (self._starts[index], self._end(index) - window)
         inside = [edge for edge in edges if begin <= edge <= end - window]
         return max(self.busy(edge + window) - self.busy(edge) for edge in inside) / window

@@ -163,11 +163,9 @@ class SimBus:
     def call_arbitration(self) -> None:
         """Somebody wants the bus, which is idle or ends its intermission: choose as soon as it is free."""
         self.engaged = True
-        now = self.loop.now
-        self.loop.post(now if now > self._free_from else self._free_from, ARBITRATE, self._begin, None)
-
-    def _begin(self, _: None) -> None:
-        self._start(self.loop.now)
+        now, free_from = self.loop.now, self._free_from
+        time = now if now > free_from else free_from
+        self._post(time, ARBITRATE, self._start, time)
 
     def _start(self, time: int) -> None:
         """Choose who sends, and post the end of the frame."""
@@ -216,7 +214,7 @@ class SimBus:
         elif self._lookahead and loop.quiet_until() > free_from:
             self._start(free_from)
         else:
-            loop.post(free_from, ARBITRATE, self._begin, None)
+            self._post(free_from, ARBITRATE, self._start, free_from)
 
     # -- the same with care --------------------------------------------------------------------------------------------
 
@@ -331,7 +329,7 @@ class SimBus:
             self.engaged = False
         else:
             self.engaged = True
-            self.loop.post(self._free_from, ARBITRATE, self._begin, None)
+            self._post(self._free_from, ARBITRATE, self._start, self._free_from)
 
     @property
     def recessive_from(self) -> int | None:

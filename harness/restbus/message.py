@@ -25,6 +25,8 @@ _ON_CHANGE, _ON_WRITE = int(SendType.ON_CHANGE), int(SendType.ON_WRITE)
 _REPEATED = int(SendType.REPEATED)
 _CACHED_COUNTERS = 256
 _LONG_AGO = -(1 << 62)
+# Frame(...) without the keyword handling of a named tuple's constructor.
+_new_frame: Callable[..., Frame] = tuple.__new__
 
 
 class Change:
@@ -220,8 +222,8 @@ class TxMessage:
         zeros to the message's length. The values stay those of the payload. Nothing when not :attr:`active`.
         """
         if self.active:
-            self._payload.load(data)
-            self._changed()
+            if self._payload.load(data):
+                self._changed()
             self._post_frame()
 
     def start(self) -> None:
@@ -377,7 +379,7 @@ class TxMessage:
         if self._protect is not None:
             self._protect(data, counter)
         message = self.plan.message
-        frame = Frame(message.id, bytes(data), message.extended, message.fd, message.brs)
+        frame = _new_frame(Frame, (message.id, bytes(data), message.extended, message.fd, message.brs, False, False, 0))
         if self.modulo <= _CACHED_COUNTERS:
             self._frames[counter] = frame  # With unchanged values the same frames come round again.
         return frame

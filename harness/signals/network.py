@@ -54,14 +54,14 @@ class Network:
 
     # -- frames ----------------------------------------------------------------------------------------------------
 
-    def receive(self, rx: Received) -> None:
-        """Take the newest frame of the channel: keep it, then call those who watch its identifier."""
-        self.trace.append(rx)
-        frame = rx[2]
-        watchers = self._watchers.get(frame[0] | EXTENDED if frame[2] else frame[0])
+    def receive(self, rx: Received) -> int:
+        """Take the newest frame of the channel: keep it, then call those who watch its identifier. Returns its key."""
+        key = self.trace.append(rx)
+        watchers = self._watchers.get(key)
         if watchers is not None:
             for callback in watchers:
                 callback(rx)
+        return key
 
     def on_frame(self, key: int, callback: Callback) -> Callable[[], None]:
         """Call ``callback(rx)`` for every frame with an identifier, after it is in the trace; returns the cancel.

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from heapq import merge
 from struct import Struct
@@ -63,7 +63,7 @@ class Trace:
         self.dropped = 0
         """Number of frames that are no longer kept."""
         self._frames: deque[Received] = deque()
-        self._by_key: dict[int, deque[Received]] = {}
+        self._by_key: defaultdict[int, deque[Received]] = defaultdict(deque)
         self._errors: deque[ErrorFrame] = deque()
         self._digest = hashlib.sha256(channel.encode())
         self._error_digest = hashlib.sha256()
@@ -71,18 +71,16 @@ class Trace:
         self._batch = max(1, history_ns // 8)
         self._tidy_at = history_ns + self._batch
 
-    def append(self, rx: Received) -> None:
-        """Add the newest frame; times never decrease."""
+    def append(self, rx: Received) -> int:
+        """Add the newest frame; times never decrease. Returns its key, which whoever adds it is going to need too."""
         frames = self._frames
         frames.append(rx)
-        time, _, frame, _ = rx
+        frame = rx[2]
         key = frame[0] | EXTENDED if frame[2] else frame[0]
-        try:
-            self._by_key[key].append(rx)
-        except KeyError:
-            self._by_key[key] = deque((rx,))
-        if time >= self._tidy_at or len(frames) > self.limit:
-            self._tidy(time)
+        self._by_key[key].append(rx)
+        if rx[0] >= self._tidy_at or len(frames) > self.limit:
+            self._tidy(rx[0])
+        return key
 
     def append_error(self, error: ErrorFrame) -> None:
         """Add the newest error frame."""
@@ -112,7 +110,7 @@ class Trace:
 
         A view that grows with the trace: read it, do not change it.
         """
-        return self._by_key.setdefault(key, deque())
+        return self._by_key[key]
 
     def since(self, key: int, time: int) -> list[Received]:
         """The frames with one identifier whose end lies at or after ``time`` ns, oldest first."""
