@@ -93,7 +93,9 @@ def test_either_cause_keeps_the_lamps_on(bench: Bench) -> None:
     """The lamps go off when both the pedal and the regeneration have let go of them, not before."""
     car_on_rollers(bench, FASTER)
     bench.stays(bench.signal("BrakeLamp") == "On", during=100 * ms)
-    press(bench, brake=30 * percent)
+    for pedal in (30 * percent, 0 * percent, 30 * percent):
+        bench.set("BrakePedal", pedal)
+        bench.stays(bench.signal("BrakeLamp") == "On", during=300 * ms)
     roll(bench, SLOW)
     bench.stays(bench.signal("BrakeLamp") == "On", during=500 * ms)
     bench.set("BrakePedal", 0 * percent)

@@ -38,7 +38,8 @@ def test_doors_lock_by_speed(bench: Bench, speed: Quantity, phase: Duration) -> 
     roll(bench, 14 * kmh)
     bench.wait(phase)
     bench.plant["vehicle_speed"] = speed
-    bench.expect(all_doors(bench, "Locked"), within=300 * ms)
+    locked = bench.expect(all_doors(bench, "Locked"), within=300 * ms)
+    bench.stays(all_doors(bench, "Locked"), during=300 * ms, after=locked.time)
     assert all(bench.plant[lock] for lock in ("driver_door_lock", "rear_left_door_lock", "boot_lid_lock"))
 
 
@@ -97,7 +98,8 @@ def test_crash_unlocks_all_doors(bench: Bench, key: str, phase: Duration) -> Non
     bench.expect(all_doors(bench, "Locked"), within=200 * ms)
     bench.wait(phase)
     bench.set("CrashDetected", "Crash")
-    bench.expect(all_doors(bench, "Unlocked"), within=200 * ms)
+    unlocked = bench.expect(all_doors(bench, "Unlocked"), within=200 * ms)
+    bench.stays(all_doors(bench, "Unlocked"), during=300 * ms, after=unlocked.time)
     assert not any(bench.plant[lock] for lock in ("driver_door_lock", "rear_left_door_lock", "boot_lid_lock"))
 
 

@@ -42,7 +42,7 @@ def test_drive_is_refused_without_the_brake(bench: Bench, brake: Quantity, phase
 
 
 @pytest.mark.requirement("VEH-004")
-@pytest.mark.parametrize("speed", [1 * kmh, 2.9 * kmh, 20 * kmh], ids=str)
+@pytest.mark.parametrize("speed", [1 * kmh, 2.9 * kmh, 20 * kmh, -1 * kmh], ids=str)
 def test_drive_is_refused_while_rolling(bench: Bench, speed: Quantity) -> None:
     """Drive is refused while the car moves, however slowly, also backward."""
     ready_car(bench)
@@ -152,8 +152,10 @@ def test_neutral_takes_the_torque_away(bench: Bench, speed: Quantity, phase: Dur
     press(bench, accelerator=50 * percent)
     bench.wait_until(bench.signal("TorqueRequest") > 10, timeout=1 * s)
     bench.wait(phase)
-    bench.set("GearRequest", "N")
+    lever = bench.set("GearRequest", "N")
     none = bench.expect(bench.signal("TorqueRequest") == 0, within=30 * ms)
+    bench.wait(lever.at + 30 * ms - bench.now)
+    assert bench.plant["motor_torque"] == 0
     bench.stays(bench.signal("TorqueRequest") == 0, during=1 * s, after=none.time)
     bench.stays((bench.signal("MotorTorque") == 0) & (bench.signal("Gear") == "N"), during=500 * ms)
 
@@ -185,6 +187,23 @@ def test_pedals_do_nothing_in_park_and_neutral(bench: Bench, gear: str, pedals: 
     bench.set("Pedals", AcceleratorPedal=accelerator, BrakePedal=brake)
     bench.stays((bench.signal("TorqueRequest") == 0) & (bench.signal("MotorTorque") == 0), during=1 * s)
     assert bench.plant["vehicle_speed"] == 0
+
+
+@pytest.mark.requirement("VEH-014")
+@pytest.mark.parametrize("gear", ["P", "N"])
+def test_no_torque_in_limp_without_a_gear(bench: Bench, gear: str) -> None:
+    """In Limp, too, N and P take the torque away, whatever the accelerator does."""
+    car_on_rollers(bench, 0 * kmh)
+    with bench.disturb(Silence("Pedals")):
+        bench.wait_until(bench.signal("DriveState") == "Limp", timeout=200 * ms)
+    press(bench, accelerator=50 * percent)
+    bench.wait_until(bench.signal("TorqueRequest") > 10, timeout=1 * s)
+    bench.set("GearRequest", gear)
+    bench.expect(bench.signal("TorqueRequest") == 0, within=30 * ms)
+    bench.expect(bench.signal("Gear") == gear, within=200 * ms)
+    for pedal in (100, 0, 50):
+        bench.set("AcceleratorPedal", pedal * percent)
+        bench.stays((bench.signal("TorqueRequest") == 0) & (bench.signal("Gear") == gear), during=300 * ms)
 
 
 @pytest.mark.requirement("VEH-014")

@@ -52,6 +52,17 @@ def test_speed_limiter_holds_its_limit(bench: Bench, limit: int, gradient: int) 
 
 
 @pytest.mark.requirement("VEH-018")
+def test_limit_is_not_overshot_after_a_long_approach(bench: Bench) -> None:
+    """Accelerating from far below the limit, the speed overshoots by no more than from near it."""
+    driving_car(bench, 20 * kmh)
+    bench.set("DriverRequest", SpeedLimiterSwitch="On", SpeedLimit=80)
+    bench.set("AcceleratorPedal", 100 * percent)
+    bench.wait_until(bench.signal("VehicleSpeed") > 79 * kmh, timeout=20 * s)
+    bench.never(bench.signal("VehicleSpeed") > 82 * kmh, during=10 * s)
+    bench.stays(bench.signal("VehicleSpeed").near(80 * kmh, 1 * kmh), during=1 * s)
+
+
+@pytest.mark.requirement("VEH-018")
 def test_limit_set_below_the_speed_slows_the_car_down(bench: Bench) -> None:
     """A limit below the present speed takes the torque away; the car comes down to it and stays there."""
     driving_car(bench, 60 * kmh)

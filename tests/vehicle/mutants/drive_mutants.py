@@ -1,0 +1,421 @@
+"""Faulty drives: gears, torque, limp-home, regeneration, speed limiter; brakes and speed of the vehicle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mutant import Mutant, always, hears_late, late, mutant, nothing, past
+
+from harness.ecu import RxMessage, every
+from harness.units import ms
+from simulators.bms import Bms
+from simulators.esp import Esp
+from simulators.governor import Governor
+from simulators.ic import Ic
+from simulators.inv import Inv
+from simulators.plant import VehiclePlant
+from simulators.powertrain import clamp
+from simulators.vcu import BRAKE_NOT_PRESSED, NO_REASON, NOT_READY, NOT_STANDSTILL, SPEED_TOO_HIGH, D, N, P, R, Vcu
+
+
+# -- gears ---------------------------------------------------------------------------------------------------------------
+
+
+def brake_at_its_limit(self: Vcu) -> int:
+    reason = Vcu.refusal_of_drive(self)
+    return NO_REASON if reason == BRAKE_NOT_PRESSED and self.brake >= self.GEAR_BRAKE_PERCENT else reason
+
+
+def drive_unless(forgiven: int) -> Any:
+    """Drive is not refused for this reason."""
+
+    def refusal_of_drive(self: Vcu) -> int:
+        reason = Vcu.refusal_of_drive(self)
+        return NO_REASON if reason == forgiven else reason
+
+    return refusal_of_drive
+
+
+def drive_in_limp(self: Vcu) -> int:
+    return NO_REASON if self.machine.state == "Limp" else Vcu.refusal_of_drive(self)
+
+
+def silent_refusal(self: Vcu, value: float, previous: float | None) -> None:
+    before = self.reason
+    Vcu.follow_lever(self, value, previous)
+    if self.reason:
+        self.reason = before
+        self.refresh()
+
+
+def request_is_kept(self: Vcu) -> None:
+    if self.get("GearRequest") == D and self.gear not in (D, R) and not self.refusal(D):
+        self.engage(D)
+    Vcu.tick(self)
+
+
+def reverse_is_kept(self: Vcu) -> None:
+    if self.get("GearRequest") == R and self.gear == D and not self.refusal(R):
+        self.engage(R)
+    Vcu.tick(self)
+
+
+def neutral_instead_of_reverse(self: Vcu) -> int:
+    reason = Vcu.refusal_of_reverse(self)
+    if reason == SPEED_TOO_HIGH:
+        self.engage(N)
+    return reason
+
+
+def direction_by_state(self: Vcu) -> int:
+    """A gear is looked at in Drive only, and Ready counts as Drive."""
+    return 1 if self.machine.state in ("Ready", "Drive") else Vcu.direction(self)
+
+
+def direction_in_limp(self: Vcu) -> int:
+    return 1 if self.machine.state == "Limp" and self.gear in (N, P) else Vcu.direction(self)
+
+
+def creep(self: Vcu) -> int:
+    return 1 if self.machine.state == "Ready" and self.gear == N else Vcu.direction(self)
+
+
+def parked_only(self: Vcu) -> int:
+    return 1 if self.machine.state == "Ready" and self.gear == P and self.accelerator > 90 else Vcu.direction(self)
+
+
+def slow_inverter(self: Inv) -> None:
+    self.permitted_torque, exact = past(Inv.permitted_torque, 40 * ms).__get__(self), self.permitted_torque
+    Inv.apply_torque(self)
+    self.permitted_torque = exact
+
+
+# -- torque --------------------------------------------------------------------------------------------------------------
+
+
+def driver_alone(self: Vcu, driver: float, limit: float) -> float:
+    return 0.0 if self.brake_override else driver
+
+
+def driver_and_speed(self: Vcu, limit: float) -> float:
+    return max(0.0, self.speed_limit())
+
+
+def limit_that_stays(self: Vcu, limit: float) -> float:
+    self.lowest = min(getattr(self, "lowest", limit) or limit, limit or 5.0)
+    return min(limit, self.lowest)
+
+
+def both_pressed_at_the_limit(self: Vcu) -> bool:
+    return self.accelerator >= self.OVERRIDE_PERCENT and self.brake >= self.OVERRIDE_PERCENT
+
+
+def released_below(percent: float) -> Any:
+    return lambda self: self.accelerator < percent
+
+
+def override_without_time(self: Vcu) -> None:
+    if self.both_pressed():
+        self.brake_override = True
+    Vcu.watch_both_pedals(self)
+
+
+def override_of_any_overlap(self: Vcu) -> None:
+    self.brake_override = True
+    self.refresh()
+
+
+# -- limp-home -----------------------------------------------------------------------------------------------------------
+
+
+def limp_forgotten(self: Vcu, message: RxMessage) -> None:
+    Vcu.follow_pedals(self, message)
+    if self.machine.state == "Limp" and self.machine.elapsed > 800 * ms:
+        self.machine.to("Drive" if self.gear in (D, R) else "Ready")
+
+
+def engage_out_of_limp(self: Vcu, gear: int) -> None:
+    if self.machine.state == "Limp":
+        self.machine.to("Ready")
+    Vcu.engage(self, gear)
+
+
+def limp_for_ever(self: Vcu) -> None:
+    been = self.machine.state == "Limp" or self.nvm.get("been_in_limp", False)
+    Vcu.switch_off(self)
+    self.nvm["been_in_limp"] = been
+
+
+def switch_on_to_limp(self: Vcu) -> None:
+    Vcu.switch_on(self)
+    if self.nvm.get("been_in_limp"):
+        self.limp(6)
+
+
+def limp_in_drive_only(self: Vcu, code: int) -> None:
+    if self.machine.state == "Drive":
+        Vcu.limp(self, code)
+
+
+def errors_added_up(self: Vcu, message: RxMessage) -> None:
+    self.wrong_pedals = getattr(self, "wrong_pedals", 0) + 1
+    self.pedals_heard = max(self.now, self.pedals_heard)
+    if self.wrong_pedals >= self.PEDAL_ERRORS:
+        self.limp(7)
+
+
+def speed_at_the_limit_in_limp(self: Vcu) -> float:
+    return self.TOP_SPEED_KMH
+
+
+# -- regeneration and speed limiter --------------------------------------------------------------------------------------
+
+
+def regenerating_into_a_full_battery(self: Vcu) -> float:
+    return self.get("MotorRegenLimit", 0.0) * self.regen_by_speed()
+
+
+def regenerating_backward(self: Vcu) -> float:
+    return 1.0 if self.get("MotorSpeed", 0) < 0 else Vcu.regen_by_speed(self)
+
+
+def one_percent_less(self: Bms) -> float:
+    return max(0.0, Bms.charge_by_voltage(self) - 1.0)
+
+
+def governor(**changes: float) -> Any:
+    """The method ``start`` of a VCU with another governor."""
+    faulty = type("FaultyGovernor", (Governor,), {"__slots__": (), **changes})
+
+    def start(self: Vcu) -> None:
+        Vcu.start(self)
+        self.governor = faulty()
+
+    return start
+
+
+def limit_with_margin(self: Vcu) -> float:
+    target = Vcu.target_speed(self)
+    return target + 2.5 if target < self.TOP_SPEED_KMH and not self.limping() else target
+
+
+def first_limit(self: Vcu) -> float:
+    if not self.get("SpeedLimiterSwitchPowertrain", 0):
+        return getattr(self, "kept_target", Vcu.target_speed(self))
+    self.kept_target = Vcu.target_speed(self)
+    return self.kept_target
+
+
+def limit_for_acceleration_only(self: Vcu) -> float:
+    target = Vcu.target_speed(self)
+    return target if self.speed_kmh < target + 3.0 else self.TOP_SPEED_KMH
+
+
+# -- brakes and speed ----------------------------------------------------------------------------------------------------
+
+
+def front_wheels_only(self: Esp, speed_kmh: float) -> float:
+    plant = self.plant.values
+    slowest = min(abs(plant["wheel_speed_front_left"]), abs(plant["wheel_speed_front_right"]))
+    return max(0.0, 100.0 * (1.0 - slowest / speed_kmh)) if speed_kmh >= self.STANDSTILL_KMH else 0.0
+
+
+def slip_either_way(self: Esp, speed_kmh: float) -> float:
+    if speed_kmh < self.STANDSTILL_KMH:
+        return 0.0
+    return max(abs(self.plant[f"wheel_slip_{end}_{side}"]) for end in ("front", "rear") for side in ("left", "right"))
+
+
+def abs_without_brake(self: Esp, speed_kmh: float, slip_percent: float) -> bool:
+    return slip_percent > self.ABS_SLIP_PERCENT and speed_kmh > self.ABS_MIN_SPEED_KMH
+
+
+def abs_after_a_while(self: Esp, speed_kmh: float, slip_percent: float) -> bool:
+    if not Esp.abs_wanted(self, speed_kmh, slip_percent):
+        self.slipping_since = None
+        return False
+    self.slipping_since = getattr(self, "slipping_since", None) or self.now
+    return self.now - self.slipping_since >= 90 * ms
+
+
+def abs_that_only_reports(self: Esp, bar: float) -> None:
+    Esp.drive_hydraulics(self, self.demand_bar)
+
+
+def abs_slip(percent: float, at: bool = False) -> dict[str, float]:
+    return {"ABS_SLIP_PERCENT": percent}
+
+
+DRIVE: tuple[Mutant, ...] = (
+    # -- VEH-004: Drive ----------------------------------------------------------------------------------------------
+    mutant("VEH-004", "threshold", "Drive needs more than 5.2 % of brake", Vcu,
+           "test_drive_is_selected_with_the_brake_pressed", "Gear", GEAR_BRAKE_PERCENT=5.2),
+    mutant("VEH-004", "threshold", "Drive comes in at 5 % of brake", Vcu,
+           "test_drive_is_refused_without_the_brake", "GearRefusedReason", refusal_of_drive=brake_at_its_limit),
+    mutant("VEH-004", "threshold", "a car below 1.5 km/h counts as standing", Esp,
+           "test_drive_is_refused_while_rolling", "GearRefusedReason", STANDSTILL_KMH=1.5),
+    mutant("VEH-004", "time", "gear lever is followed 200 ms late", Vcu,
+           "test_drive_is_selected_with_the_brake_pressed", "Gear", follow_lever=late(Vcu.follow_lever, 200 * ms)),
+    mutant("VEH-004", "time", "refusal is shown 200 ms late", Vcu,
+           "test_drive_is_refused_without_the_brake", "GearRefusedReason", follow_lever=late(Vcu.follow_lever, 200 * ms)),
+    mutant("VEH-004", "check", "Drive does not need the brake", Vcu,
+           "test_drive_is_refused_without_the_brake", "GearRefusedReason", refusal_of_drive=drive_unless(BRAKE_NOT_PRESSED)),
+    mutant("VEH-004", "check", "Drive does not need standstill", Vcu,
+           "test_drive_is_refused_while_rolling", "GearRefusedReason", refusal_of_drive=drive_unless(NOT_STANDSTILL)),
+    mutant("VEH-004", "check", "Drive comes in when the drive is not ready", Vcu,
+           "test_drive_is_refused_when_the_car_is_not_on", "GearRefusedReason", refusal_of_drive=drive_unless(NOT_READY)),
+    mutant("VEH-004", "check", "Drive comes in while in Limp", Vcu,
+           "test_drive_is_refused_in_limp", "GearRefusedReason", refusal_of_drive=drive_in_limp),
+    mutant("VEH-004", "check", "refusal gives no reason", Vcu,
+           "test_drive_is_refused_during_precharge", "GearRefusedReason", follow_lever=silent_refusal),
+    mutant("VEH-004", "state", "refused request for Drive comes in later", Vcu,
+           "test_drive_is_refused_during_precharge", "Gear", tick=request_is_kept),
+    # -- VEH-005: Reverse --------------------------------------------------------------------------------------------
+    mutant("VEH-005", "threshold", "Reverse comes in at 3 km/h", Vcu,
+           "test_reverse_is_ignored_when_fast", "Gear", REVERSE_MAX_KMH=3.05),
+    mutant("VEH-005", "threshold", "Reverse is refused from 2.8 km/h on", Vcu,
+           "test_reverse_is_selected_when_slow", "Gear", REVERSE_MAX_KMH=2.8),
+    mutant("VEH-005", "check", "Reverse comes in at any speed", Vcu,
+           "test_reverse_is_ignored_when_fast", "Gear", REVERSE_MAX_KMH=400.0),
+    mutant("VEH-005", "state", "ignored request for Reverse comes in later", Vcu,
+           "test_ignored_reverse_does_not_come_in_later", "Gear", tick=reverse_is_kept),
+    mutant("VEH-005", "state", "ignored request for Reverse leaves Drive for N", Vcu,
+           "test_reverse_is_ignored_when_fast", "Gear", refusal_of_reverse=neutral_instead_of_reverse),
+    # -- VEH-006: torque ---------------------------------------------------------------------------------------------
+    mutant("VEH-006", "threshold", "accelerator map ends at 201 Nm", Vcu,
+           "test_torque_follows_the_accelerator", "TorqueRequest", MAX_TORQUE_NM=201.0),
+    mutant("VEH-006", "threshold", "accelerator map begins at 3.5 %", Vcu,
+           "test_torque_follows_the_accelerator", "TorqueRequest", ACCELERATOR_RELEASED_PERCENT=3.5),
+    mutant("VEH-006", "time", "pedals are followed 30 ms late", Vcu,
+           "test_torque_follows_the_accelerator", "TorqueRequest", _receiver=hears_late("Pedals", 30 * ms)),
+    mutant("VEH-006", "time", "limit of the inverter is followed 40 ms late", Vcu,
+           "test_hot_inverter_limits_the_torque", "TorqueRequest", inverter_limit=past(Vcu.inverter_limit, 40 * ms)),
+    mutant("VEH-006", "check", "torque request respects no limit", Vcu,
+           "test_hot_inverter_limits_the_torque", "TorqueRequest", drive_torque=driver_alone),
+    mutant("VEH-006", "check", "torque request respects the limit by speed only", Vcu,
+           "test_torque_never_exceeds_its_limits", "", limit_of_request=driver_and_speed),
+    mutant("VEH-006", "state", "limit that has ended stays", Vcu,
+           "test_torque_comes_back_when_the_limit_does", "TorqueRequest", limit_of_request=limit_that_stays),
+    # -- VEH-007: brake override -------------------------------------------------------------------------------------
+    mutant("VEH-007", "threshold", "pedals count as pressed above 10.2 %", Vcu,
+           "test_brake_overrides_the_accelerator", "TorqueRequest", OVERRIDE_PERCENT=10.2),
+    mutant("VEH-007", "threshold", "pedals count as pressed at 10 %", Vcu,
+           "test_one_pedal_at_its_limit_overrides_nothing", "TorqueRequest", both_pressed=both_pressed_at_the_limit),
+    mutant("VEH-007", "threshold", "accelerator counts as released at 3 %", Vcu,
+           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest", accelerator_released=released_below(3.05)),
+    mutant("VEH-007", "threshold", "accelerator counts as released below 2.8 % only", Vcu,
+           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest", accelerator_released=released_below(2.8)),
+    mutant("VEH-007", "time", "brake overrides after 160 ms", Vcu,
+           "test_brake_overrides_the_accelerator", "TorqueRequest", OVERRIDE_TIME=160 * ms),
+    mutant("VEH-007", "time", "brake overrides after 85 ms", Vcu,
+           "test_short_overlap_overrides_nothing", "TorqueRequest", OVERRIDE_TIME=85 * ms),
+    mutant("VEH-007", "check", "brake overrides at once", Vcu,
+           "test_short_overlap_overrides_nothing", "TorqueRequest", watch_both_pedals=override_without_time),
+    mutant("VEH-007", "check", "overlap that is over overrides all the same", Vcu,
+           "test_short_overlap_overrides_nothing", "TorqueRequest", override_torque=override_of_any_overlap),
+    mutant("VEH-007", "state", "releasing the brake ends the override", Vcu,
+           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest",
+           accelerator_released=lambda self: self.brake < 10.0),
+    mutant("VEH-007", "state", "override never ends", Vcu,
+           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest", accelerator_released=always(False)),
+    # -- VEH-008: limp-home ------------------------------------------------------------------------------------------
+    mutant("VEH-008", "time", "missing pedals are noticed after 105 ms", Vcu,
+           "test_missing_pedals_lead_to_limp", "DriveState", PEDAL_TIMEOUT=105 * ms),
+    mutant("VEH-008", "time", "four missing pedal messages lead to Limp", Vcu,
+           "test_few_missing_pedal_messages_are_tolerated", "DriveState", PEDAL_TIMEOUT=45 * ms),
+    mutant("VEH-008", "time", "Limp follows wrong pedals 60 ms late", Vcu,
+           "test_wrong_checksums_lead_to_limp", "DriveState", limp=late(Vcu.limp, 60 * ms)),
+    mutant("VEH-008", "threshold", "four wrong pedal messages lead to Limp, three do not", Vcu,
+           "test_wrong_checksums_lead_to_limp", "DriveState", PEDAL_ERRORS=4),
+    mutant("VEH-008", "threshold", "two wrong pedal messages lead to Limp", Vcu,
+           "test_few_wrong_checksums_are_tolerated", "DriveState", PEDAL_ERRORS=2),
+    mutant("VEH-008", "threshold", "Limp allows 20.5 Nm", Vcu,
+           "test_limp_limits_the_torque", "TorqueRequest", LIMP_TORQUE_NM=20.5),
+    mutant("VEH-008", "threshold", "Limp allows 31 km/h", Vcu,
+           "test_limp_limits_the_speed", "VehicleSpeed", LIMP_SPEED_KMH=31.5),
+    mutant("VEH-008", "check", "wrong pedal messages are ignored", Vcu,
+           "test_wrong_checksums_lead_to_limp", "DriveState", refuse_pedals=nothing),
+    mutant("VEH-008", "check", "missing pedal messages are ignored", Vcu,
+           "test_missing_pedals_lead_to_limp", "DriveState", supervise_pedals=nothing),
+    mutant("VEH-008", "check", "Limp does not limit the torque", Vcu,
+           "test_limp_limits_the_torque", "TorqueRequest", LIMP_TORQUE_NM=200.0),
+    mutant("VEH-008", "check", "counter of the pedals may jump", Vcu,
+           "test_counter_that_stands_still_leads_to_limp", "DriveState", max_counter_delta=14),
+    mutant("VEH-008", "state", "wrong pedal messages add up over right ones", Vcu,
+           "test_wrong_checksums_with_right_ones_between_are_tolerated", "DriveState", refuse_pedals=errors_added_up),
+    mutant("VEH-008", "check", "Limp lights no telltale", Ic,
+           "test_missing_pedals_lead_to_limp", "TelltaleLimp",
+           is_lit=lambda self, name: name != "TelltaleLimp" and Ic.is_lit(self, name)),
+    # -- VEH-009: way out of Limp ------------------------------------------------------------------------------------
+    mutant("VEH-009", "check", "Limp ends with sound pedals", Vcu,
+           "test_limp_stays_when_the_cause_is_gone", "DriveState", follow_pedals=limp_forgotten),
+    mutant("VEH-009", "check", "Limp ends with the gear lever", Vcu,
+           "test_limp_stays_when_the_cause_is_gone", "DriveState", engage=engage_out_of_limp),
+    mutant("VEH-009", "check", "key cycle ends Limp while the cause lasts", Vcu,
+           "test_key_cycle_does_not_end_limp_while_the_cause_lasts", "DriveState", limp=limp_in_drive_only),
+    mutant("VEH-009", "state", "Limp outlasts a key cycle", Vcu,
+           "test_key_cycle_ends_limp", "DriveState", switch_off=limp_for_ever, switch_on=switch_on_to_limp),
+    # -- VEH-014: no motion without a gear ---------------------------------------------------------------------------
+    mutant("VEH-014", "time", "gear lever is followed 30 ms late", Vcu,
+           "test_neutral_takes_the_torque_away", "TorqueRequest", follow_lever=late(Vcu.follow_lever, 30 * ms)),
+    mutant("VEH-014", "check", "torque depends on the state alone, not on the gear", Vcu,
+           "test_pedals_do_nothing_in_park_and_neutral", "TorqueRequest", direction=direction_by_state),
+    mutant("VEH-014", "check", "accelerator works in N", Vcu,
+           "test_park_and_neutral_take_the_torque_away_at_standstill", "TorqueRequest", direction=creep),
+    mutant("VEH-014", "check", "accelerator works in N and P while in Limp", Vcu,
+           "test_no_torque_in_limp_without_a_gear", "TorqueRequest", direction=direction_in_limp),
+    mutant("VEH-014", "check", "accelerator on the floor works in P", Vcu,
+           "test_pedals_do_nothing_in_park_and_neutral", "TorqueRequest", direction=parked_only),
+    mutant("VEH-014", "state", "motor keeps its last torque", Inv,
+           "test_neutral_takes_the_torque_away", "== 0",
+           permitted_torque=lambda self: Inv.permitted_torque(self) or self.plant["motor_torque_command"]),
+    mutant("VEH-014", "time", "motor follows the torque request 40 ms late", Inv,
+           "test_neutral_takes_the_torque_away", "== 0", permitted_torque=past(Inv.permitted_torque, 40 * ms)),
+    # -- VEH-016: brakes ---------------------------------------------------------------------------------------------
+    mutant("VEH-016", "threshold", "brake pressure is 1.5 % too high", Esp,
+           "test_pressure_follows_the_pedal", "BrakePressure", BAR_PER_PERCENT=1.624),
+    mutant("VEH-016", "time", "brake pedal is followed 40 ms late", Esp,
+           "test_pressure_follows_the_pedal", "BrakePressure", _receiver=hears_late("Pedals", 40 * ms)),
+    mutant("VEH-016", "time", "brake hydraulics are ten times too slow", VehiclePlant,
+           "test_pressure_follows_the_pedal", "BrakePressure", PRESSURE_BAR_PER_S=2_000.0),
+    mutant("VEH-016", "threshold", "anti-lock control begins above 21 % slip", Esp,
+           "test_abs_works_on_every_wheel", "AbsActive", ABS_SLIP_PERCENT=21.0),
+    mutant("VEH-016", "threshold", "anti-lock control begins at 20 % slip", Esp,
+           "test_abs_stays_out_of_it", "AbsActive", ABS_SLIP_PERCENT=19.9),
+    mutant("VEH-016", "threshold", "anti-lock control begins above 10.5 km/h", Esp,
+           "test_abs_works_on_every_wheel", "AbsActive", ABS_MIN_SPEED_KMH=10.5),
+    mutant("VEH-016", "threshold", "anti-lock control begins at 10 km/h", Esp,
+           "test_abs_stays_out_of_it", "AbsActive", ABS_MIN_SPEED_KMH=9.95),
+    mutant("VEH-016", "time", "anti-lock control begins 90 ms late", Esp,
+           "test_abs_reports_in_time", "AbsActive", abs_wanted=abs_after_a_while),
+    mutant("VEH-016", "check", "anti-lock control sees the front wheels only", Esp,
+           "test_abs_works_on_every_wheel", "AbsActive", largest_slip=front_wheels_only),
+    mutant("VEH-016", "check", "anti-lock control does not ask for the brake", Esp,
+           "test_abs_stays_out_of_it", "AbsActive", abs_wanted=abs_without_brake),
+    mutant("VEH-016", "check", "wheels that spin count as locked", Esp,
+           "test_abs_stays_out_of_it", "AbsActive", largest_slip=slip_either_way),
+    # -- VEH-017: regeneration ---------------------------------------------------------------------------------------
+    mutant("VEH-017", "threshold", "motor brakes down to 4.5 km/h", Vcu,
+           "test_no_regeneration_when_slow", "TorqueRequest", REGEN_MIN_SPEED_KMH=4.5),
+    mutant("VEH-017", "threshold", "battery takes its charge for 1 % less", Bms,
+           "test_no_regeneration_into_a_full_battery", "TorqueRequest", charge_by_voltage=one_percent_less),
+    mutant("VEH-017", "check", "motor brakes into a full battery", Vcu,
+           "test_no_regeneration_into_a_full_battery", "TorqueRequest", regen_limit=regenerating_into_a_full_battery),
+    mutant("VEH-017", "check", "motor brakes at any speed backward", Vcu,
+           "test_no_regeneration_when_slow_backward", "TorqueRequest", regen_by_speed=regenerating_backward),
+    mutant("VEH-017", "time", "motor brakes until the speed is known to be low", Vcu,
+           "test_regeneration_ends_before_the_car_is_slow", "TorqueRequest", REGEN_LOOK_AHEAD_S=0.0),
+    # -- VEH-018: speed limiter --------------------------------------------------------------------------------------
+    mutant("VEH-018", "threshold", "limiter aims 2.5 km/h above the limit", Vcu,
+           "test_speed_limiter_holds_its_limit", "VehicleSpeed", target_speed=limit_with_margin),
+    mutant("VEH-018", "threshold", "limiter has no integral", Vcu,
+           "test_speed_limiter_holds_its_limit", "VehicleSpeed", start=governor(INTEGRAL_NM_PER_KMH_S=0.0)),
+    mutant("VEH-018", "time", "limiter settles slowly", Vcu,
+           "test_speed_limiter_holds_its_limit", "VehicleSpeed", start=governor(INTEGRAL_NM_PER_KMH_S=0.5)),
+    mutant("VEH-018", "check", "limiter winds up on the way to its limit", Vcu,
+           "test_limit_is_not_overshot_after_a_long_approach", "VehicleSpeed", start=governor(BAND_KMH=100.0)),
+    mutant("VEH-018", "check", "limit below the speed is ignored", Vcu,
+           "test_limit_set_below_the_speed_slows_the_car_down", "TorqueRequest", target_speed=limit_for_acceleration_only),
+    mutant("VEH-018", "state", "limit stays when the limiter is switched off", Vcu,
+           "test_limiter_that_is_off_limits_nothing", "VehicleSpeed", target_speed=first_limit),
+)  # fmt: skip
