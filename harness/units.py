@@ -116,12 +116,14 @@ def duration(value: object, what: str = "duration", *, zero: bool = True) -> int
 
     >>> duration(5 * ms)
     5000000
-    >>> duration(0.08, "within")
+    >>> duration(80, "within")
     Traceback (most recent call last):
-    harness.errors.UnitError: within takes a duration such as 80 * ms, not 0.08 (float)
+    harness.errors.UnitError: within takes a duration such as 80 * ms, not 80 (int)
     """
     if not isinstance(value, Duration):
-        raise UnitError(f"{what} takes a duration such as 80 * ms, not {value!r} ({type(value).__name__})")
+        # Python lets float * Duration be a float before we are asked; Duration * float is ours.
+        hint = "; of a duration write cycle * 0.5, not 0.5 * cycle" if isinstance(value, float) else ""
+        raise UnitError(f"{what} takes a duration such as 80 * ms, not {value!r} ({type(value).__name__}){hint}")
     if value < 0 or (value == 0 and not zero):
         raise UnitError(f"{what} must be {'zero or more' if zero else 'more than zero'}, not {value}")
     return int(value)
