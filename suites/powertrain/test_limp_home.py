@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Bench, Duration, Nm, Quantity, Silence, WrongCounter, WrongCrc, kmh, ms, percent, s
-from vehicle_states import car_on_rollers, driving_car, press, ready_car, switch_off, switch_on
+from vehicle_states import car_on_rollers, driving_car, press, ready_car, shift_to, switch_off, switch_on
 
 PEDAL_CYCLE = 10 * ms
 
@@ -123,6 +123,20 @@ def test_limp_limits_the_torque(bench: Bench, speed: Quantity) -> None:
     bench.set("AcceleratorPedal", 100 * percent)
     bench.stays(bench.signal("TorqueRequest") <= 20 * Nm, during=2 * s)
     bench.expect(bench.signal("TorqueRequest") > 0, within=2 * s)
+
+
+@pytest.mark.requirement("VEH-008")
+def test_limp_limits_the_torque_backward(bench: Bench) -> None:
+    """In Reverse, where torque has the other sign, Limp limits it too."""
+    car_on_rollers(bench, 0 * kmh)
+    press(bench, brake=30 * percent)
+    shift_to(bench, "R")
+    press(bench, accelerator=80 * percent)
+    bench.wait_until(bench.signal("TorqueRequest") < -20 * Nm, timeout=500 * ms)
+    limp(bench)
+    bench.expect(bench.signal("TorqueRequest") >= -20 * Nm, within=50 * ms, after=bench.now)
+    bench.set("AcceleratorPedal", 100 * percent)
+    bench.stays(bench.signal("TorqueRequest") >= -20 * Nm, during=2 * s)
 
 
 @pytest.mark.requirement("VEH-008")

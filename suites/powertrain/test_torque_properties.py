@@ -64,10 +64,9 @@ def test_torque_never_exceeds_its_limits(
             bench.plant["inverter_temperature"] = inverter_temperature
             bench.wait(delay)
         for request in bench.signal("TorqueRequest").samples_since(begin):
-            assert request.value <= largest_recent(
-                bench, ["InverterTorqueLimit", "BatteryTorqueLimit", "SpeedTorqueLimit"], request.time
-            )
-            assert request.value <= largest_recent(bench, ["MotorTorqueLimit"], request.time)
+            for limits in (["InverterTorqueLimit", "BatteryTorqueLimit", "SpeedTorqueLimit"], ["MotorTorqueLimit"]):
+                limit, at = largest_recent(bench, limits, request.time), Duration(request.time)
+                assert request.value <= limit, f"torque request {request.value:g} Nm at {at}, at most {limit:g} Nm"
 
 
 @pytest.mark.requirement("VEH-014")
@@ -93,4 +92,5 @@ def test_no_torque_without_a_gear(open_bench: OpenBench, speed: int, history: Ti
         play(bench, history)
         bench.wait(200 * ms)
         for request in bench.signal("TorqueRequest").samples_since(begin):
-            assert request.value == 0 or in_gear(bench, request.time)
+            at = Duration(request.time)
+            assert request.value == 0 or in_gear(bench, at), f"torque request {request.value:g} Nm at {at} without gear"
