@@ -46,12 +46,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, and find out now rather than after the run whether results can be written."""
+    """Declare the marker, and find out now rather than in every test what the options cannot keep."""
     config.addinivalue_line(
         "markers",
         'requirement(id): the test speaks for this requirement, e.g. requirement("VEH-020"); repeat if need be',
     )
     config.pluginmanager.register(Gate(config), "harness-gate")
+    bench = config.getoption("--bench")
+    if bench and not (config.invocation_params.dir / bench).is_file():
+        raise pytest.UsageError(f"--bench {bench}: there is no such file")
     results = config.getoption("--alluredir", None)
     if results:
         from harness.errors import ReportError
