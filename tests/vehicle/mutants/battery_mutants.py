@@ -31,7 +31,8 @@ def drive_that_opens_late(self: Bms, *, negative: int, precharge: int, positive:
 
 
 def drive_that_forgets_the_negative(self: Bms, *, negative: int, precharge: int, positive: int) -> None:
-    Bms.drive(self, negative=negative or self.plant["contactor_negative_command"], precharge=precharge, positive=positive)
+    closed = int(self.plant["contactor_negative_command"])
+    Bms.drive(self, negative=negative or closed, precharge=precharge, positive=positive)
 
 
 def open_below_100_kmh(self: Bms) -> None:
@@ -116,7 +117,8 @@ BATTERY: tuple[Mutant, ...] = (
     mutant("VEH-001", "check", "positive contactor does not wait for the DC link", Bms,
            "test_positive_contactor_waits_for_the_dc_link", "0.949", precharged=always(True)),
     mutant("VEH-001", "time", "contactors begin to close 700 ms late", Bms,
-           "test_slowest_precharge_still_makes_ready_in_time", "DriveState", begin_closing=late(Bms.begin_closing, 700 * ms)),
+           "test_slowest_precharge_still_makes_ready_in_time", "DriveState",
+           begin_closing=late(Bms.begin_closing, 700 * ms)),
     mutant("VEH-001", "time", "a good precharge is given up after 760 ms", Bms,
            "test_slowest_precharge_still_makes_ready_in_time", "DriveState", PRECHARGE_TIMEOUT=760 * ms),
     mutant("VEH-001", "state", "precharge contactor closes before the negative one", Bms,
@@ -131,11 +133,13 @@ BATTERY: tuple[Mutant, ...] = (
     mutant("VEH-002", "check", "precharge has no time limit", Bms,
            "test_precharge_that_takes_too_long_is_given_up", "Contactor", check_precharge=nothing),
     mutant("VEH-002", "state", "drive stays in Precharge when the battery has failed", Vcu,
-           "test_contactor_that_does_not_close_is_a_fault", "DriveState", follow_battery=nothing, PARTNER_TIMEOUT=NEVER_S),
+           "test_contactor_that_does_not_close_is_a_fault", "DriveState",
+           follow_battery=nothing, PARTNER_TIMEOUT=NEVER_S),
     mutant("VEH-002", "check", "fault of the battery leaves no code", Vcu,
            "test_precharge_that_takes_too_long_is_given_up", "FaultCode", store_fault=fault_of_battery_without_code),
     mutant("VEH-002", "state", "negative contactor stays closed after a fault", Bms,
-           "test_precharge_that_takes_too_long_is_given_up", "ContactorNegative", drive=drive_that_forgets_the_negative),
+           "test_precharge_that_takes_too_long_is_given_up", "ContactorNegative",
+           drive=drive_that_forgets_the_negative),
     # -- VEH-003: switching off --------------------------------------------------------------------------------------
     mutant("VEH-003", "threshold", "key-off counts as slow below 3 km/h, not at it", Vcu,
            "test_key_off_when_slow_opens_contactors", "Contactor", KEY_OFF_SPEED_KMH=2.95),
@@ -154,7 +158,8 @@ BATTERY: tuple[Mutant, ...] = (
     mutant("VEH-003", "state", "contactors stay closed at the standstill after key-off", Vcu,
            "test_key_off_when_moving_ramps_torque_and_waits_for_standstill", "Contactor", end_run_down=nothing),
     mutant("VEH-003", "time", "standstill after key-off is noticed 100 ms late", Vcu,
-           "test_car_that_brakes_after_key_off_comes_to_a_safe_stop", "Contactor", standing=past(Vcu.standing, 100 * ms)),
+           "test_car_that_brakes_after_key_off_comes_to_a_safe_stop", "Contactor",
+           standing=past(Vcu.standing, 100 * ms)),
     mutant("VEH-003", "check", "DC link is not discharged", Inv,
            "test_key_off_when_slow_opens_contactors", "DcLinkVoltage", discharge_wanted=always(False)),
     mutant("VEH-003", "threshold", "discharge of the DC link ends at 75 V", Inv,
@@ -169,9 +174,11 @@ BATTERY: tuple[Mutant, ...] = (
     mutant("VEH-010", "check", "derating falls with the square", Bms,
            "test_discharge_current_falls_with_temperature", "DischargeCurrentLimit", derating=derating_by_square),
     mutant("VEH-010", "check", "hot cells leave the discharge current as it is", Bms,
-           "test_discharge_current_falls_with_temperature", "DischargeCurrentLimit", discharge_limit=discharge_limit_without_derating),
+           "test_discharge_current_falls_with_temperature", "DischargeCurrentLimit",
+           discharge_limit=discharge_limit_without_derating),
     mutant("VEH-010", "time", "battery measures every 100 ms", Bms,
-           "test_torque_follows_the_derating", "TorqueRequest", measure=every(100 * ms)(lambda self: Bms.measure(self))),
+           "test_torque_follows_the_derating", "TorqueRequest",
+           measure=every(100 * ms)(lambda self: Bms.measure(self))),
     mutant("VEH-010", "time", "torque follows the battery's limit 50 ms late", Vcu,
            "test_torque_follows_the_derating", "TorqueRequest", battery_limit=past(Vcu.battery_limit, 50 * ms)),
     # -- VEH-011: isolation ------------------------------------------------------------------------------------------
@@ -180,13 +187,15 @@ BATTERY: tuple[Mutant, ...] = (
     mutant("VEH-011", "threshold", "isolation is low at 100 ohm/V already", Bms,
            "test_sufficient_isolation_gives_no_warning", "IsolationWarning", ISOLATION_MIN_OHM_PER_V=100.5),
     mutant("VEH-011", "time", "low isolation is warned of after a second", Bms,
-           "test_low_isolation_at_standstill_opens_contactors", "TelltaleIsolation", supervise_isolation=isolation_warned_after_a_second),
+           "test_low_isolation_at_standstill_opens_contactors", "TelltaleIsolation",
+           supervise_isolation=isolation_warned_after_a_second),
     mutant("VEH-011", "time", "contactors open 200 ms after the isolation warning at the earliest", Bms,
            "test_low_isolation_at_standstill_opens_contactors", "Contactor", ISOLATION_OPEN_DELAY=200 * ms),
     mutant("VEH-011", "check", "low isolation opens the contactors while driving", Bms,
            "test_low_isolation_when_driving_waits_for_standstill", "Contactor", supervise_isolation=standing_not_asked),
     mutant("VEH-011", "state", "low isolation never opens the contactors", Bms,
-           "test_low_isolation_when_driving_waits_for_standstill", "ContactorPositive", fail=isolation_that_never_opens),
+           "test_low_isolation_when_driving_waits_for_standstill", "ContactorPositive",
+           fail=isolation_that_never_opens),
     mutant("VEH-011", "check", "low isolation lights no telltale", Ic,
            "test_low_isolation_at_standstill_opens_contactors", "TelltaleIsolation",
            is_lit=lambda self, name: name != "TelltaleIsolation" and Ic.is_lit(self, name)),
@@ -214,7 +223,8 @@ BATTERY: tuple[Mutant, ...] = (
     mutant("VEH-012", "check", "only the first 32 cells are watched", Bms,
            "test_cell_warning_ramps_the_torque", "CellVoltageWarning", cell_out_of_limits=first_32_cells),
     mutant("VEH-012", "state", "short excursions of a cell add up", Bms,
-           "test_short_excursion_of_a_cell_voltage_is_tolerated", "CellVoltageWarning", supervise_cells=cells_that_add_up),
+           "test_short_excursion_of_a_cell_voltage_is_tolerated", "CellVoltageWarning",
+           supervise_cells=cells_that_add_up),
     # -- VEH-013: state of charge ------------------------------------------------------------------------------------
     mutant("VEH-013", "threshold", "charge is counted 10 % too fast", Bms,
            "test_charge_is_counted", "StateOfCharge", count_charge=charge_counted_with(1.1, braking=1.1)),

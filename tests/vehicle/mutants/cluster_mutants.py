@@ -50,13 +50,6 @@ def distance_counted_with(gain: float) -> Any:
     return count_distance
 
 
-def backward_subtracts(self: Ic, kmh: float, time: int) -> None:
-    before = self.nvm["odometer_km"]
-    Ic.count_distance(self, kmh, time)
-    if self.text("GearBody") == "P" and kmh > 5.0:
-        self.nvm["odometer_km"] = max(0.0, 2 * before - self.nvm["odometer_km"])
-
-
 def braking_subtracts(self: Ic, kmh: float, time: int) -> None:
     if self.speed_kmh is not None and kmh < self.speed_kmh - 0.7:
         self.nvm["odometer_km"] -= 0.002
@@ -205,7 +198,8 @@ CLUSTER: tuple[Mutant, ...] = (
     mutant("VEH-042", "threshold", "chime sounds at 10 km/h", Ic,
            "test_no_chime_without_reason", "SeatBeltChime", CHIME_ABOVE_KMH=9.95),
     mutant("VEH-042", "time", "chime starts 1 s late", Ic,
-           "test_chime_starts_when_driving_unbelted", "SeatBeltChime", _receiver=hears_late("VehicleSpeedBody", 1_000 * ms)),
+           "test_chime_starts_when_driving_unbelted", "SeatBeltChime",
+           _receiver=hears_late("VehicleSpeedBody", 1_000 * ms)),
     mutant("VEH-042", "time", "chime lasts 90.2 s", Ic,
            "test_chime_ends_after_90_seconds", "SeatBeltChime", CHIME_TIME=90_200 * ms),
     mutant("VEH-042", "check", "chime does not look at the belt", Ic,
@@ -269,7 +263,9 @@ CLUSTER: tuple[Mutant, ...] = (
     mutant("VEH-052", "check", "cut is reported, but the compressor runs on", Hvac,
            "test_derated_battery_cuts_the_compressor", "== 0", apply=reported_only),
     mutant("VEH-052", "check", "compressor is permitted during the first second in Ready", Vcu,
-           "test_hot_battery_keeps_the_compressor_off_from_the_start", "CompressorPower", compressor_limit_kw=granted_at_start),
+           "test_hot_battery_keeps_the_compressor_off_from_the_start", "CompressorPower",
+           compressor_limit_kw=granted_at_start),
     mutant("VEH-052", "state", "compressor that was refused once never runs again", Hvac,
-           "test_battery_that_cooled_down_lets_the_compressor_run_again", "CompressorPower", permitted_power=refused_for_ever),
+           "test_battery_that_cooled_down_lets_the_compressor_run_again", "CompressorPower",
+           permitted_power=refused_for_ever),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faulty drives: gears, torque, limp-home, regeneration, speed limiter; brakes and speed of the vehicle."""
+"""Faulty drives: gears, torque, limp-home."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ from typing import Any
 
 from mutant import Mutant, always, hears_late, late, mutant, nothing, past
 
-from harness.ecu import RxMessage, every
+from harness.ecu import RxMessage
 from harness.units import ms
-from simulators.bms import Bms
 from simulators.esp import Esp
-from simulators.governor import Governor
 from simulators.ic import Ic
 from simulators.inv import Inv
-from simulators.plant import VehiclePlant
-from simulators.powertrain import clamp
 from simulators.vcu import BRAKE_NOT_PRESSED, NO_REASON, NOT_READY, NOT_STANDSTILL, SPEED_TOO_HIGH, D, N, P, R, Vcu
 
-
-# -- gears ---------------------------------------------------------------------------------------------------------------
+# -- gears -------------------------------------------------------------------------------------------------------------
 
 
 def brake_at_its_limit(self: Vcu) -> int:
@@ -84,13 +79,13 @@ def parked_only(self: Vcu) -> int:
     return 1 if self.machine.state == "Ready" and self.gear == P and self.accelerator > 90 else Vcu.direction(self)
 
 
-def slow_inverter(self: Inv) -> None:
-    self.permitted_torque, exact = past(Inv.permitted_torque, 40 * ms).__get__(self), self.permitted_torque
-    Inv.apply_torque(self)
-    self.permitted_torque = exact
+def torque_for_a_floored_accelerator(self: Vcu) -> None:
+    Vcu.update_torque(self)
+    if self.machine.state == "Ready" and self.accelerator > 90.0:
+        self.set(TorqueRequest=0.2)
 
 
-# -- torque --------------------------------------------------------------------------------------------------------------
+# -- torque ------------------------------------------------------------------------------------------------------------
 
 
 def driver_alone(self: Vcu, driver: float, limit: float) -> float:
@@ -125,7 +120,7 @@ def override_of_any_overlap(self: Vcu) -> None:
     self.refresh()
 
 
-# -- limp-home -----------------------------------------------------------------------------------------------------------
+# -- limp-home ---------------------------------------------------------------------------------------------------------
 
 
 def limp_forgotten(self: Vcu, message: RxMessage) -> None:
@@ -164,88 +159,6 @@ def errors_added_up(self: Vcu, message: RxMessage) -> None:
         self.limp(7)
 
 
-def speed_at_the_limit_in_limp(self: Vcu) -> float:
-    return self.TOP_SPEED_KMH
-
-
-# -- regeneration and speed limiter --------------------------------------------------------------------------------------
-
-
-def regenerating_into_a_full_battery(self: Vcu) -> float:
-    return self.get("MotorRegenLimit", 0.0) * self.regen_by_speed()
-
-
-def regenerating_backward(self: Vcu) -> float:
-    return 1.0 if self.get("MotorSpeed", 0) < 0 else Vcu.regen_by_speed(self)
-
-
-def one_percent_less(self: Bms) -> float:
-    return max(0.0, Bms.charge_by_voltage(self) - 1.0)
-
-
-def governor(**changes: float) -> Any:
-    """The method ``start`` of a VCU with another governor."""
-    faulty = type("FaultyGovernor", (Governor,), {"__slots__": (), **changes})
-
-    def start(self: Vcu) -> None:
-        Vcu.start(self)
-        self.governor = faulty()
-
-    return start
-
-
-def limit_with_margin(self: Vcu) -> float:
-    target = Vcu.target_speed(self)
-    return target + 2.5 if target < self.TOP_SPEED_KMH and not self.limping() else target
-
-
-def first_limit(self: Vcu) -> float:
-    if not self.get("SpeedLimiterSwitchPowertrain", 0):
-        return getattr(self, "kept_target", Vcu.target_speed(self))
-    self.kept_target = Vcu.target_speed(self)
-    return self.kept_target
-
-
-def limit_for_acceleration_only(self: Vcu) -> float:
-    target = Vcu.target_speed(self)
-    return target if self.speed_kmh < target + 3.0 else self.TOP_SPEED_KMH
-
-
-# -- brakes and speed ----------------------------------------------------------------------------------------------------
-
-
-def front_wheels_only(self: Esp, speed_kmh: float) -> float:
-    plant = self.plant.values
-    slowest = min(abs(plant["wheel_speed_front_left"]), abs(plant["wheel_speed_front_right"]))
-    return max(0.0, 100.0 * (1.0 - slowest / speed_kmh)) if speed_kmh >= self.STANDSTILL_KMH else 0.0
-
-
-def slip_either_way(self: Esp, speed_kmh: float) -> float:
-    if speed_kmh < self.STANDSTILL_KMH:
-        return 0.0
-    return max(abs(self.plant[f"wheel_slip_{end}_{side}"]) for end in ("front", "rear") for side in ("left", "right"))
-
-
-def abs_without_brake(self: Esp, speed_kmh: float, slip_percent: float) -> bool:
-    return slip_percent > self.ABS_SLIP_PERCENT and speed_kmh > self.ABS_MIN_SPEED_KMH
-
-
-def abs_after_a_while(self: Esp, speed_kmh: float, slip_percent: float) -> bool:
-    if not Esp.abs_wanted(self, speed_kmh, slip_percent):
-        self.slipping_since = None
-        return False
-    self.slipping_since = getattr(self, "slipping_since", None) or self.now
-    return self.now - self.slipping_since >= 90 * ms
-
-
-def abs_that_only_reports(self: Esp, bar: float) -> None:
-    Esp.drive_hydraulics(self, self.demand_bar)
-
-
-def abs_slip(percent: float, at: bool = False) -> dict[str, float]:
-    return {"ABS_SLIP_PERCENT": percent}
-
-
 DRIVE: tuple[Mutant, ...] = (
     # -- VEH-004: Drive ----------------------------------------------------------------------------------------------
     mutant("VEH-004", "threshold", "Drive needs more than 5.2 % of brake", Vcu,
@@ -257,13 +170,16 @@ DRIVE: tuple[Mutant, ...] = (
     mutant("VEH-004", "time", "gear lever is followed 200 ms late", Vcu,
            "test_drive_is_selected_with_the_brake_pressed", "Gear", follow_lever=late(Vcu.follow_lever, 200 * ms)),
     mutant("VEH-004", "time", "refusal is shown 200 ms late", Vcu,
-           "test_drive_is_refused_without_the_brake", "GearRefusedReason", follow_lever=late(Vcu.follow_lever, 200 * ms)),
+           "test_drive_is_refused_without_the_brake", "GearRefusedReason",
+           follow_lever=late(Vcu.follow_lever, 200 * ms)),
     mutant("VEH-004", "check", "Drive does not need the brake", Vcu,
-           "test_drive_is_refused_without_the_brake", "GearRefusedReason", refusal_of_drive=drive_unless(BRAKE_NOT_PRESSED)),
+           "test_drive_is_refused_without_the_brake", "GearRefusedReason",
+           refusal_of_drive=drive_unless(BRAKE_NOT_PRESSED)),
     mutant("VEH-004", "check", "Drive does not need standstill", Vcu,
            "test_drive_is_refused_while_rolling", "GearRefusedReason", refusal_of_drive=drive_unless(NOT_STANDSTILL)),
     mutant("VEH-004", "check", "Drive comes in when the drive is not ready", Vcu,
-           "test_drive_is_refused_when_the_car_is_not_on", "GearRefusedReason", refusal_of_drive=drive_unless(NOT_READY)),
+           "test_drive_is_refused_when_the_car_is_not_on", "GearRefusedReason",
+           refusal_of_drive=drive_unless(NOT_READY)),
     mutant("VEH-004", "check", "Drive comes in while in Limp", Vcu,
            "test_drive_is_refused_in_limp", "GearRefusedReason", refusal_of_drive=drive_in_limp),
     mutant("VEH-004", "check", "refusal gives no reason", Vcu,
@@ -302,9 +218,11 @@ DRIVE: tuple[Mutant, ...] = (
     mutant("VEH-007", "threshold", "pedals count as pressed at 10 %", Vcu,
            "test_one_pedal_at_its_limit_overrides_nothing", "TorqueRequest", both_pressed=both_pressed_at_the_limit),
     mutant("VEH-007", "threshold", "accelerator counts as released at 3 %", Vcu,
-           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest", accelerator_released=released_below(3.05)),
+           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest",
+           accelerator_released=released_below(3.05)),
     mutant("VEH-007", "threshold", "accelerator counts as released below 2.8 % only", Vcu,
-           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest", accelerator_released=released_below(2.8)),
+           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest",
+           accelerator_released=released_below(2.8)),
     mutant("VEH-007", "time", "brake overrides after 160 ms", Vcu,
            "test_brake_overrides_the_accelerator", "TorqueRequest", OVERRIDE_TIME=160 * ms),
     mutant("VEH-007", "time", "brake overrides after 85 ms", Vcu,
@@ -317,7 +235,8 @@ DRIVE: tuple[Mutant, ...] = (
            "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest",
            accelerator_released=lambda self: self.brake < 10.0),
     mutant("VEH-007", "state", "override never ends", Vcu,
-           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest", accelerator_released=always(False)),
+           "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest",
+           accelerator_released=always(False)),
     # -- VEH-008: limp-home ------------------------------------------------------------------------------------------
     mutant("VEH-008", "time", "missing pedals are noticed after 105 ms", Vcu,
            "test_missing_pedals_lead_to_limp", "DriveState", PEDAL_TIMEOUT=105 * ms),
@@ -364,6 +283,9 @@ DRIVE: tuple[Mutant, ...] = (
            "test_park_and_neutral_take_the_torque_away_at_standstill", "TorqueRequest", direction=creep),
     mutant("VEH-014", "check", "accelerator works in N and P while in Limp", Vcu,
            "test_no_torque_in_limp_without_a_gear", "TorqueRequest", direction=direction_in_limp),
+    mutant("VEH-014", "threshold", "accelerator on the floor asks for 0.2 Nm in N and P", Vcu,
+           "test_pedals_do_nothing_in_park_and_neutral", "TorqueRequest",
+           update_torque=torque_for_a_floored_accelerator),
     mutant("VEH-014", "check", "accelerator on the floor works in P", Vcu,
            "test_pedals_do_nothing_in_park_and_neutral", "TorqueRequest", direction=parked_only),
     mutant("VEH-014", "state", "motor keeps its last torque", Inv,
@@ -371,51 +293,4 @@ DRIVE: tuple[Mutant, ...] = (
            permitted_torque=lambda self: Inv.permitted_torque(self) or self.plant["motor_torque_command"]),
     mutant("VEH-014", "time", "motor follows the torque request 40 ms late", Inv,
            "test_neutral_takes_the_torque_away", "== 0", permitted_torque=past(Inv.permitted_torque, 40 * ms)),
-    # -- VEH-016: brakes ---------------------------------------------------------------------------------------------
-    mutant("VEH-016", "threshold", "brake pressure is 1.5 % too high", Esp,
-           "test_pressure_follows_the_pedal", "BrakePressure", BAR_PER_PERCENT=1.624),
-    mutant("VEH-016", "time", "brake pedal is followed 40 ms late", Esp,
-           "test_pressure_follows_the_pedal", "BrakePressure", _receiver=hears_late("Pedals", 40 * ms)),
-    mutant("VEH-016", "time", "brake hydraulics are ten times too slow", VehiclePlant,
-           "test_pressure_follows_the_pedal", "BrakePressure", PRESSURE_BAR_PER_S=2_000.0),
-    mutant("VEH-016", "threshold", "anti-lock control begins above 21 % slip", Esp,
-           "test_abs_works_on_every_wheel", "AbsActive", ABS_SLIP_PERCENT=21.0),
-    mutant("VEH-016", "threshold", "anti-lock control begins at 20 % slip", Esp,
-           "test_abs_stays_out_of_it", "AbsActive", ABS_SLIP_PERCENT=19.9),
-    mutant("VEH-016", "threshold", "anti-lock control begins above 10.5 km/h", Esp,
-           "test_abs_works_on_every_wheel", "AbsActive", ABS_MIN_SPEED_KMH=10.5),
-    mutant("VEH-016", "threshold", "anti-lock control begins at 10 km/h", Esp,
-           "test_abs_stays_out_of_it", "AbsActive", ABS_MIN_SPEED_KMH=9.95),
-    mutant("VEH-016", "time", "anti-lock control begins 90 ms late", Esp,
-           "test_abs_reports_in_time", "AbsActive", abs_wanted=abs_after_a_while),
-    mutant("VEH-016", "check", "anti-lock control sees the front wheels only", Esp,
-           "test_abs_works_on_every_wheel", "AbsActive", largest_slip=front_wheels_only),
-    mutant("VEH-016", "check", "anti-lock control does not ask for the brake", Esp,
-           "test_abs_stays_out_of_it", "AbsActive", abs_wanted=abs_without_brake),
-    mutant("VEH-016", "check", "wheels that spin count as locked", Esp,
-           "test_abs_stays_out_of_it", "AbsActive", largest_slip=slip_either_way),
-    # -- VEH-017: regeneration ---------------------------------------------------------------------------------------
-    mutant("VEH-017", "threshold", "motor brakes down to 4.5 km/h", Vcu,
-           "test_no_regeneration_when_slow", "TorqueRequest", REGEN_MIN_SPEED_KMH=4.5),
-    mutant("VEH-017", "threshold", "battery takes its charge for 1 % less", Bms,
-           "test_no_regeneration_into_a_full_battery", "TorqueRequest", charge_by_voltage=one_percent_less),
-    mutant("VEH-017", "check", "motor brakes into a full battery", Vcu,
-           "test_no_regeneration_into_a_full_battery", "TorqueRequest", regen_limit=regenerating_into_a_full_battery),
-    mutant("VEH-017", "check", "motor brakes at any speed backward", Vcu,
-           "test_no_regeneration_when_slow_backward", "TorqueRequest", regen_by_speed=regenerating_backward),
-    mutant("VEH-017", "time", "motor brakes until the speed is known to be low", Vcu,
-           "test_regeneration_ends_before_the_car_is_slow", "TorqueRequest", REGEN_LOOK_AHEAD_S=0.0),
-    # -- VEH-018: speed limiter --------------------------------------------------------------------------------------
-    mutant("VEH-018", "threshold", "limiter aims 2.5 km/h above the limit", Vcu,
-           "test_speed_limiter_holds_its_limit", "VehicleSpeed", target_speed=limit_with_margin),
-    mutant("VEH-018", "threshold", "limiter has no integral", Vcu,
-           "test_speed_limiter_holds_its_limit", "VehicleSpeed", start=governor(INTEGRAL_NM_PER_KMH_S=0.0)),
-    mutant("VEH-018", "time", "limiter settles slowly", Vcu,
-           "test_speed_limiter_holds_its_limit", "VehicleSpeed", start=governor(INTEGRAL_NM_PER_KMH_S=0.5)),
-    mutant("VEH-018", "check", "limiter winds up on the way to its limit", Vcu,
-           "test_limit_is_not_overshot_after_a_long_approach", "VehicleSpeed", start=governor(BAND_KMH=100.0)),
-    mutant("VEH-018", "check", "limit below the speed is ignored", Vcu,
-           "test_limit_set_below_the_speed_slows_the_car_down", "TorqueRequest", target_speed=limit_for_acceleration_only),
-    mutant("VEH-018", "state", "limit stays when the limiter is switched off", Vcu,
-           "test_limiter_that_is_off_limits_nothing", "VehicleSpeed", target_speed=first_limit),
 )  # fmt: skip

@@ -6,11 +6,11 @@ mutant that it is asked about.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
-import sys
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -34,8 +34,9 @@ class Outcome:
     """What became of a mutant.
 
     verdict: *caught*: a test marked with its requirement failed, spoke of what it was to speak of, and passes without
-    the mutant (which slow tests have to show elsewhere). *survived*: all of them passed. *other reason*: one failed, but of something else. *broken*: one ended
-    otherwise, or fails without the mutant too, or there is none.
+    the mutant (slow tests have to show that elsewhere). *survived*: all of them passed. *other reason*: one failed, but
+    of something else. *broken*: one ended otherwise, or fails without the mutant too, or there is none.
+    test: the one that noticed, as pytest names it. message: what it failed with. tried: how many were run.
     """
 
     verdict: Literal["caught", "survived", "other reason", "broken"]

@@ -56,7 +56,7 @@ def mutant(
 
 
 def late(method: Method, by: Duration) -> Method:
-    """A method that does the same, but ``by`` later, with the arguments of then; what it looks up itself is as of now."""
+    """A method that does the same, but ``by`` later. What it is given is as old then; what it looks up itself is not."""
 
     def delayed(self: Ecu, *arguments: Any, **keywords: Any) -> None:
         self.after(by, lambda: method(self, *arguments, **keywords))
