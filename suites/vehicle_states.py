@@ -65,3 +65,12 @@ def car_on_rollers(bench: Bench, speed: Quantity) -> None:
     """A car in D whose speed is held by rollers, no pedal pressed."""
     car_in_drive(bench)
     roll(bench, speed)
+
+
+def car_reversing(bench: Bench, speed: Quantity) -> None:
+    """A car in R that rollers hold at this speed backward, no pedal pressed."""
+    car_in_drive(bench)
+    press(bench, brake=30 * percent)
+    shift_to(bench, "R")
+    press(bench)
+    roll(bench, -speed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Bench, Duration, Nm, Quantity, degC, kmh, ms, percent, s
-from vehicle_states import car_on_rollers, press, roll, shift_to
+from vehicle_states import car_on_rollers, car_reversing, press, roll, shift_to
 
 ACCELERATOR_MAP = [(3, 0), (12.7, 20), (51.5, 100), (100, 200)]
 """Points of the accelerator map: pedal in percent, torque in Nm. Straight lines lie between them."""
@@ -49,6 +49,42 @@ def test_torque_comes_back_when_the_limit_does(bench: Bench, role: str) -> None:
     bench.expect(bench.signal("TorqueRequest") == 0, within=100 * ms)
     bench.plant[role] = 25 * degC
     bench.expect(bench.signal("TorqueRequest") == full, within=200 * ms)
+
+
+@pytest.mark.requirement("VEH-006")
+@pytest.mark.parametrize(("pedal", "torque"), ACCELERATOR_MAP)
+def test_torque_follows_the_accelerator_in_reverse(bench: Bench, pedal: float, torque: float) -> None:
+    """In Reverse the same map holds backward, within the same 30 ms."""
+    car_reversing(bench, 5 * kmh)
+    bench.set("AcceleratorPedal", pedal * percent)
+    reached = bench.expect(bench.signal("TorqueRequest").near(-torque * Nm, 0.2 * Nm), within=30 * ms)
+    bench.stays(bench.signal("TorqueRequest").near(-torque * Nm, 0.2 * Nm), during=300 * ms, after=reached.time)
+
+
+@pytest.mark.requirement("VEH-006")
+@pytest.mark.parametrize("role", ["inverter_temperature", "cell_temperature"])
+def test_limits_hold_in_reverse(bench: Bench, role: str, phase: Duration) -> None:
+    """A limit that falls to 0 takes the torque with it in Reverse as well."""
+    car_reversing(bench, 5 * kmh)
+    press(bench, accelerator=60 * percent)
+    bench.expect(bench.signal("TorqueRequest") < -50 * Nm, within=100 * ms)
+    bench.wait(phase)
+    bench.plant[role] = 110 * degC if role == "inverter_temperature" else 62 * degC
+    none = bench.expect(bench.signal("TorqueRequest") == 0, within=50 * ms + 30 * ms)
+    bench.stays(bench.signal("TorqueRequest") == 0, during=500 * ms, after=none.time)
+
+
+@pytest.mark.requirement("VEH-007")
+def test_brake_overrides_the_accelerator_in_reverse(bench: Bench, phase: Duration) -> None:
+    """In Reverse, too, both pedals pressed for 100 ms take the driving torque away within 50 ms, to stay away."""
+    car_reversing(bench, 5 * kmh)
+    press(bench, accelerator=50 * percent)
+    bench.wait_until(bench.signal("TorqueRequest") < -10, timeout=1 * s)
+    bench.wait(phase)
+    bench.set("Pedals", AcceleratorPedal=50, BrakePedal=10.1)
+    none = bench.expect(bench.signal("TorqueRequest") >= 0, within=100 * ms + 50 * ms)
+    bench.set("BrakePedal", 0)
+    bench.stays(bench.signal("TorqueRequest") >= 0, during=1 * s, after=none.time)
 
 
 @pytest.mark.requirement("VEH-007")

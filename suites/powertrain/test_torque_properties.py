@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness import Bench, Duration, kmh, ms, s
 from harness.scenario import Timeline, play, timeline
-from vehicle_states import car_in_drive, driving_car
+from vehicle_states import car_in_drive, car_reversing, driving_car
 
 OpenBench = Callable[[], AbstractContextManager[Bench]]
 
@@ -45,7 +45,7 @@ def in_gear(bench: Bench, time: int) -> bool:
 
 @pytest.mark.requirement("VEH-006")
 @given(
-    speed=st.sampled_from([0, 5, 40, 110]),
+    speed=st.sampled_from([-5, 0, 5, 40, 110]),
     history=st.lists(
         st.tuples(delays, pedals, st.floats(20, 65), st.sampled_from([40, 90, 100, 110])), min_size=1, max_size=8
     ),
@@ -54,9 +54,12 @@ def in_gear(bench: Bench, time: int) -> bool:
 def test_torque_never_exceeds_its_limits(
     open_bench: OpenBench, speed: int, history: list[tuple[Duration, float, float, int]]
 ) -> None:
-    """For any history of pedal and temperatures the torque request respects the limits of the last 30 ms."""
+    """For any history of pedal and temperatures, forward or in Reverse, the torque request respects the limits of the last 30 ms."""
     with open_bench() as bench:
-        driving_car(bench, speed * kmh)
+        if speed < 0:
+            car_reversing(bench, -speed * kmh)
+        else:
+            driving_car(bench, speed * kmh)
         begin = bench.now
         for delay, pedal, cell_temperature, inverter_temperature in history:
             bench.set("AcceleratorPedal", pedal)
@@ -66,7 +69,8 @@ def test_torque_never_exceeds_its_limits(
         for request in bench.signal("TorqueRequest").samples_since(begin):
             for limits in (["InverterTorqueLimit", "BatteryTorqueLimit", "SpeedTorqueLimit"], ["MotorTorqueLimit"]):
                 limit, at = largest_recent(bench, limits, request.time), Duration(request.time)
-                assert request.value <= limit, f"torque request {request.value:g} Nm at {at}, at most {limit:g} Nm"
+                driving = -request.value if speed < 0 else request.value
+                assert driving <= limit, f"torque request {request.value:g} Nm at {at}, at most {limit:g} Nm"
 
 
 @pytest.mark.requirement("VEH-014")
