@@ -54,7 +54,7 @@ def in_gear(bench: Bench, time: int) -> bool:
 def test_torque_never_exceeds_its_limits(
     open_bench: OpenBench, speed: int, history: list[tuple[Duration, float, float, int]]
 ) -> None:
-    """For any history of pedal and temperatures, forward or in Reverse, the torque request respects the limits of the last 30 ms."""
+    """For any history of pedal and temperatures, also in Reverse, the torque respects the limits of the last 30 ms."""
     with open_bench() as bench:
         if speed < 0:
             car_reversing(bench, -speed * kmh)
