@@ -31,6 +31,14 @@ def drive_unless(forgiven: int) -> Any:
     return refusal_of_drive
 
 
+def limited_forward_only(self: Vcu, driver: float, limit: float) -> float:
+    return driver if self.gear == R and not self.brake_override else Vcu.drive_torque(self, driver, limit)
+
+
+def overridden_forward_only(self: Vcu, driver: float, limit: float) -> float:
+    return min(driver, max(0.0, limit)) if self.gear == R else Vcu.drive_torque(self, driver, limit)
+
+
 def drive_in_limp(self: Vcu) -> int:
     return NO_REASON if self.machine.state == "Limp" else Vcu.refusal_of_drive(self)
 
@@ -212,6 +220,8 @@ DRIVE: tuple[Mutant, ...] = (
            "test_torque_never_exceeds_its_limits", "", limit_of_request=driver_and_speed),
     mutant("VEH-006", "state", "limit that has ended stays", Vcu,
            "test_torque_comes_back_when_the_limit_does", "TorqueRequest", limit_of_request=limit_that_stays),
+    mutant("VEH-006", "check", "limits do not hold in Reverse", Vcu,
+           "test_limits_hold_in_reverse", "TorqueRequest", drive_torque=limited_forward_only),
     # -- VEH-007: brake override -------------------------------------------------------------------------------------
     mutant("VEH-007", "threshold", "pedals count as pressed above 10.2 %", Vcu,
            "test_brake_overrides_the_accelerator", "TorqueRequest", OVERRIDE_PERCENT=10.2),
@@ -231,6 +241,9 @@ DRIVE: tuple[Mutant, ...] = (
            "test_short_overlap_overrides_nothing", "TorqueRequest", watch_both_pedals=override_without_time),
     mutant("VEH-007", "check", "overlap that is over overrides all the same", Vcu,
            "test_short_overlap_overrides_nothing", "TorqueRequest", override_torque=override_of_any_overlap),
+    mutant("VEH-007", "check", "brake does not override in Reverse", Vcu,
+           "test_brake_overrides_the_accelerator_in_reverse", "TorqueRequest",
+           drive_torque=overridden_forward_only),
     mutant("VEH-007", "state", "releasing the brake ends the override", Vcu,
            "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest",
            accelerator_released=lambda self: self.brake < 10.0),
