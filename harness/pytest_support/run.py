@@ -180,6 +180,9 @@ class Run:
             report.outcome = "failed"
         verdict = _verdict(report, error)
         facts: dict[str, Any] = {"requirements": requirement_ids(item), "verdict": verdict.value if verdict else None}
+        collected = [line for share in self.worlds.shares for line in share.collected] if call.when == "call" else []
+        if collected:
+            facts["collected"] = (len(collected), collected[0])
         report.harness = facts  # type: ignore[attr-defined]  # pytest sends extra attributes of reports along
         if verdict not in (None, Verdict.PASSED):
             self._note_red(item, report, error, verdict)

@@ -33,6 +33,8 @@ class Summary:
         self.durations: dict[str, float] = {}
         self.environment: dict[str, str] = {}
         self.recordings: list[str] = []
+        self.collected: dict[str, tuple[int, str]] = {}
+        """How many problems with frames the policy collected, and the first of them, by test."""
         self.unfit: list[tuple[Verdict, pytest.TestReport]] = []
         """Tests that are blocked or inconclusive, which pytest's own failure sections leave out."""
 
@@ -41,6 +43,8 @@ class Summary:
         facts: Mapping[str, Any] = report.harness  # put there by Run
         self.matrix.claim(report.nodeid, facts["requirements"])
         self.durations[report.nodeid] = self.durations.get(report.nodeid, 0.0) + report.duration
+        if "collected" in facts:
+            self.collected[report.nodeid] = facts["collected"]
         if facts["verdict"] is None:
             return
         verdict = Verdict(facts["verdict"])
@@ -96,6 +100,7 @@ class Summary:
         terminalreporter.write_sep("=", "vehicle-harness")
         self._write_verdicts(terminalreporter)
         self._write_requirements(terminalreporter)
+        self._write_collected(terminalreporter)
         self._write_slowest(terminalreporter)
         self._write_evidence(terminalreporter)
 
@@ -119,6 +124,12 @@ class Summary:
             more = f" and {len(ids) - NAMED} more" if named and len(ids) > NAMED else ""
             markup = {_COLOURS.get(state, "yellow" if state == NOT_RUN else "light"): True}
             out.write_line(f"{'':14}{len(ids):3} {state:<13}{named}{more}".rstrip(), **markup)
+
+    def _write_collected(self, out: pytest.TerminalReporter) -> None:
+        for index, (test, (count, first)) in enumerate(list(self.collected.items())[:NAMED]):
+            out.write_line(f"{'' if index else 'collected':14}{count:6} in {test}, first {first}", yellow=True)
+        if len(self.collected) > NAMED:
+            out.write_line(f"{'':14}and in {len(self.collected) - NAMED} more tests", yellow=True)
 
     def _write_slowest(self, out: pytest.TerminalReporter) -> None:
         slow = sorted(((seconds, test) for test, seconds in self.durations.items() if seconds >= SLOW_S), reverse=True)

@@ -42,11 +42,20 @@ class OpenWorld:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One test's share of a world: its journal from ``first_event`` and its frames from ``since`` (ns) on."""
+    """One test's share of a world: its journal from ``first_event`` and its frames from ``since`` (ns) on.
+
+    first_collected: number of problems that the policy *collect* had noted before.
+    """
 
     world: OpenWorld
     first_event: int = 0
     since: int = 0
+    first_collected: int = 0
+
+    @property
+    def collected(self) -> list[str]:
+        """The problems with frames that the policy *collect* noted in it."""
+        return self.world.bench.incidents.collected[self.first_collected :]
 
     def record(self) -> WorldRecord:
         """The share as evidence."""
@@ -130,7 +139,10 @@ class Worlds:
         self.collect_between()
         self._test += 1
         self._escaped = []
-        self.shares = [Share(world, len(world.bench.journal), int(world.bench.now)) for world in self._alive]
+        self.shares = [
+            Share(world, len(world.bench.journal), int(world.bench.now), len(world.bench.incidents.collected))
+            for world in self._alive
+        ]
 
     def collect_between(self) -> None:
         """Take what went wrong in open worlds while no test was running."""

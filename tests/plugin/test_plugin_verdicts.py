@@ -177,6 +177,30 @@ def test_an_expectation_may_be_caught(open_bench):
     assert outcome.out.count("IntegrityError: identifier 0x7AB is in no database of channel 'can'\n") == 4
 
 
+def test_what_the_policy_collects_is_shown_in_the_summary(project: Project) -> None:
+    project.suite(
+        """
+@pytest.fixture(scope="module")
+def shared(open_bench):
+    with open_bench() as bench:
+        yield bench
+
+def test_a(shared):
+    shared.set_policy(unknown_frame="collect")
+    for _ in range(3):
+        shared.send("can", Frame(0x7AB))
+    shared.wait(10 * ms)
+
+def test_b(shared):
+    shared.wait(10 * ms)
+"""
+    )
+    outcome = project.run()
+    assert outcome.code == 0
+    (line,) = [line for line in outcome.out.splitlines() if line.startswith("collected ") and "0x7AB" in line]
+    assert "3 in suites/test_it.py::test_a, first " in line
+
+
 def test_what_goes_wrong_between_two_tests_is_a_red_result_of_its_own(project: Project) -> None:
     project.suite(
         """
