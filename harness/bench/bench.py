@@ -184,6 +184,7 @@ class Bench:
             by_message.setdefault((live.channel, live.message.name), {})[live.definition.name] = value
             titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
         deliveries: list[Delivery] = []
+        slowest = 0
         for (channel, message), values in by_message.items():
             tx = self.world.tx(f"{channel}.{message}")
             node = self.world.nodes[tx.node]
@@ -199,7 +200,8 @@ class Bench:
             # An event message whose values are as they were sends nothing: then the call is what counts.
             if change.due or not tx.active:
                 deliveries.append(change)
-        return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries)
+                slowest = max(slowest, tx.plan.cycle_ns or 0)
+        return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries, cycle_ns=slowest)
 
     def send(self, channel: str, frame: Frame) -> Stimulus:
         """Send one raw frame as the tester's own node. Its identifier must be known or declared as a disturbance."""
@@ -211,10 +213,15 @@ class Bench:
         return self.stimulated(f"send {frame} on {channel}", (raw,))
 
     def stimulated(
-        self, title: str, deliveries: tuple[Delivery, ...] | list[Delivery], kind: Kind = "stimulus"
+        self,
+        title: str,
+        deliveries: tuple[Delivery, ...] | list[Delivery],
+        kind: Kind = "stimulus",
+        *,
+        cycle_ns: int = 0,
     ) -> Stimulus:
         """Note a stimulus; from now on ``within`` counts from it."""
-        self.latest = Stimulus(title, self.world.loop.now, deliveries)
+        self.latest = Stimulus(title, self.world.loop.now, deliveries, cycle_ns)
         self.note(title, kind=kind)
         return self.latest
 

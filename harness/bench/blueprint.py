@@ -10,7 +10,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -78,7 +78,7 @@ class Blueprint:
 
 def _channel(file: BenchFile, index: int) -> ChannelPlan:
     spec = file.channels[index]
-    databases = tuple(load_database(path, strict=spec.strict) for path in spec.databases)
+    databases = tuple(_supplemented(load_database(path, strict=spec.strict), file) for path in spec.databases)
     check_together(databases)
     for database in databases:
         _warn_of_remarks(database)
@@ -101,6 +101,21 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
         plans={node: tuple(plans) for node, plans in sorted(sent.items())},
         members=frozenset(node for database in databases for node in database.nodes),
     )
+
+
+def _supplemented(database: Database, file: BenchFile) -> Database:
+    """The database with the cycle times and send types of the bench file, by which live signals know what is stale."""
+    if not any(message.name in file.cycles or message.name in file.send_types for message in database.messages):
+        return database
+    messages = (
+        replace(
+            message,
+            cycle_time_ns=file.cycles.get(message.name, message.cycle_time_ns),
+            send_type=file.send_types.get(message.name, message.send_type),
+        )
+        for message in database.messages
+    )
+    return replace(database, messages=tuple(messages))
 
 
 def _warn_of_remarks(database: Database) -> None:

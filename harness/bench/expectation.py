@@ -15,13 +15,13 @@ from harness.errors import ExpectationFailed, Inconclusive, SimulationError
 from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
 from harness.loop import Loop
-from harness.signals.live import Sample
+from harness.signals.live import MISSED_CYCLES, Sample
 from harness.signals.predicate import Predicate
 from harness.signals.watch import Values, Watch
 from harness.units import Duration, time_text
 
 DELIVERY_LIMIT_NS = 5_000_000_000
-"""How long a stimulus may wait for its frame before the test gives up: longer than any cycle time."""
+"""How long a stimulus may wait for its frame, beyond its cycle time, before the test gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Judge:
         if isinstance(after, int):
             return int(after)
         if after.delivered is None:
-            limit = self._loop.now + DELIVERY_LIMIT_NS
-            self._loop.run_until(limit, lambda: after.delivered is not None)
+            limit = DELIVERY_LIMIT_NS + after.cycle_ns
+            self._loop.run_until(self._loop.now + limit, lambda: after.delivered is not None)
         if after.delivered is None:
             raise SimulationError(
-                f"{after.title} did not reach the bus within {time_text(DELIVERY_LIMIT_NS)}: "
+                f"{after.title} did not reach the bus within {time_text(limit)}: "
                 "its message is silenced, its node is off or bus-off, or nothing sends it"
             )
         return after.delivered
@@ -70,7 +70,7 @@ class Judge:
         """Demand that the predicate holds at some instant from the reference point to ``within`` ns after it."""
         since = self.reference(after)
         deadline = since + within
-        watch = Watch(predicate, since)
+        watch = self._watch(predicate, since)
         try:
             self._run(deadline, lambda: watch.satisfied_at is not None)
             return self._judge_expect(predicate, watch, since, within)
@@ -94,7 +94,7 @@ class Judge:
     def stays(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
         """Demand that the predicate holds at the reference point and at every sample up to ``during`` ns after it."""
         since = self.reference(after)
-        watch = Watch(predicate, since, since + during)
+        watch = self._watch(predicate, since, since + during)
         try:
             self._run(since + during, lambda: watch.violated_at is not None)
             claim = f"stays {predicate.describe()} during {time_text(during)}"
@@ -106,7 +106,7 @@ class Judge:
     def never(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
         """Demand that the predicate holds at no sample from the reference point to ``during`` ns after it."""
         since = self.reference(after)
-        watch = Watch(predicate, since, since + during)
+        watch = self._watch(predicate, since, since + during)
         opposite = Watch(~predicate, since, since + during)
         try:
             self._run(since + during, lambda: watch.satisfied_at is not None)
@@ -116,6 +116,14 @@ class Judge:
         finally:
             watch.close()
             opposite.close()
+
+    def _watch(self, predicate: Predicate, since: int, until: int | None = None) -> Watch:
+        begins = max(signal.network.trace.begins for signal in predicate.signals)
+        if since < begins:
+            what = f"counts from {time_text(since)}, but frames before {time_text(begins)} are no longer remembered"
+            self._cannot_tell(predicate.describe(), what, self._loop.now, since)
+            raise Inconclusive(f"{predicate.describe()}: {what}; give a later after=, or expect it in time")
+        return Watch(predicate, since, until)
 
     def _run(self, end: int, stop: Callable[[], bool]) -> None:
         if self._loop.now < end and not stop():
@@ -131,16 +139,20 @@ class Judge:
             late = f"violated after {time_text(at - since)}"
             self._note(f"{claim}: {late}", result)
             raise ExpectationFailed(self._failure(claim, late, since, watch), result)
-        lost = [signal for signal in watch.predicate.signals if signal.timeout is not None and not signal.valid]
-        if not watch.has_data or lost:
-            what = "nothing was observed" if not watch.has_data else f"{lost[0].short_name} {lost[0].invalid_reason}"
-            unknown = Result(Verdict.INCONCLUSIVE, Duration(since + during), Duration(during), None, what)
-            self._note(f"{claim}: {what}", unknown)
+        if not watch.has_data or watch.lost_at is not None:
+            what = "nothing was observed"
+            if watch.has_data and watch.lost_at is not None:
+                what = f"at {time_text(watch.lost_at)} the last sample was more than {MISSED_CYCLES} cycles old"
+            self._cannot_tell(claim, what, since + during, since)
             raise Inconclusive(f"{claim}: {what}, so it cannot be told\n{watch.availability()}")
         result = Result(Verdict.PASSED, Duration(since + during), Duration(during), margin, _seen(watch))
         distance = "" if margin is None else f", smallest distance {_number_text(margin, watch.predicate.unit)}"
         self._note(f"{claim}: held{distance}", result)
         return result
+
+    def _cannot_tell(self, claim: str, what: str, time: int, since: int) -> None:
+        unknown = Result(Verdict.INCONCLUSIVE, Duration(time), Duration(time - since), None, what)
+        self._note(f"{claim}: {what}", unknown)
 
     def _failure(self, claim: str, what: str, since: int, watch: Watch) -> str:
         lines = [f"{claim}: {what}", f"  counted from {time_text(since)}, judged at {time_text(self._loop.now)}"]

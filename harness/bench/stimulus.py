@@ -18,12 +18,14 @@ class Stimulus:
     """What ``set()`` returns; pass it as ``after=`` to count from it instead of from the latest one.
 
     A stimulus that needs several frames is delivered with the last of them; a plant value takes effect at once.
+    cycle_ns: the longest cycle time of these frames; 0 where none is cyclic.
     """
 
-    def __init__(self, title: str, at: int, deliveries: Sequence[Delivery]) -> None:
+    def __init__(self, title: str, at: int, deliveries: Sequence[Delivery], cycle_ns: int = 0) -> None:
         self.title = title
         self.at = at
         """When the test set it, ns."""
+        self.cycle_ns = cycle_ns
         self._deliveries = tuple(deliveries)
 
     @property

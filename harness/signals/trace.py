@@ -48,6 +48,7 @@ class Trace:
         "_errors",
         "_frames",
         "_tidy_at",
+        "begins",
         "channel",
         "dropped",
         "history_ns",
@@ -62,6 +63,8 @@ class Trace:
         self.limit = limit
         self.dropped = 0
         """Number of frames that are no longer kept."""
+        self.begins = 0
+        """From when on every frame is kept, ns."""
         self._frames: deque[Received] = deque()
         self._by_key: defaultdict[int, deque[Received]] = defaultdict(deque)
         self._errors: deque[ErrorFrame] = deque()
@@ -158,6 +161,7 @@ class Trace:
             if len(same) > 1:
                 same.popleft()
         self.dropped += len(old)
+        self.begins = old[-1].time + 1 if old else self.begins
         self._digest.update(b"".join(map(_frame_bytes, old)))
         self._tidy_at = now + self._batch
 

@@ -67,6 +67,7 @@ class Watch:
         """The last instants at which the predicate was judged, oldest first."""
         self._loop = predicate.signals[0].network.loop
         self._violated_at: int | None = None
+        self._lost_at: int | None = None
         self._labels = _labels(predicate.signals)
         self.units = {self._labels[signal.path]: signal.unit for signal in predicate.signals}
         """Units of the signals, by the names that :data:`Values` has."""
@@ -92,6 +93,12 @@ class Watch:
         """When the predicate was first not True (False, or no data), ns; None so far."""
         self._expire_until(self._loop.now)
         return self._violated_at
+
+    @property
+    def lost_at(self) -> int | None:
+        """When there was no longer enough data to tell, as a signal had expired, ns; None so far."""
+        self._expire_until(self._loop.now)
+        return self._lost_at
 
     def close(self) -> None:
         """Stop watching."""
@@ -135,7 +142,8 @@ class Watch:
                 if sample is not None and sample.time + limit <= expired_at:
                     self._samples[path] = None
             self._set_expiry()
-            self._judge(expired_at + 1, before)
+            if self._judge(expired_at + 1, before) is None and self._lost_at is None:
+                self._lost_at = expired_at + 1
 
     def _set_expiry(self) -> None:
         self._expires = min(
@@ -147,7 +155,7 @@ class Watch:
             default=math.inf,
         )
 
-    def _judge(self, time: int, before: Mapping[str, Sample | None]) -> None:
+    def _judge(self, time: int, before: Mapping[str, Sample | None]) -> bool | None:
         samples = self._samples
         holds = self.predicate.holds(samples, before)
         shown: Values = {self._labels[path]: sample for path, sample in samples.items()}
@@ -162,6 +170,7 @@ class Watch:
                 self.satisfied_at, self.satisfied_by = time, shown
         elif self._violated_at is None:
             self._violated_at, self.violated_by = time, shown
+        return holds
 
 
 def _labels(signals: tuple[LiveSignal, ...]) -> dict[str, str]:
