@@ -12,7 +12,17 @@ from typing import Any
 from uuid import uuid4
 
 import allure_commons
-from allure_commons.model2 import Attachment, Label, Link, Parameter, StatusDetails, TestResult, TestStepResult
+from allure_commons.model2 import (
+    Attachment,
+    GlobalAttachment,
+    Globals,
+    Label,
+    Link,
+    Parameter,
+    StatusDetails,
+    TestResult,
+    TestStepResult,
+)
 from allure_commons.utils import now
 
 from harness.evidence.decoded import changes_page
@@ -99,12 +109,12 @@ def _step(event: Event, previous: int, began: int) -> TestStepResult:
 
 def attach_failure(result: TestResult, record: WorldRecord) -> None:
     """Attach the frames and decoded values around the instant of the verdict to the step that failed."""
-    red = [event for event in record.events if event.verdict not in (None, Verdict.PASSED)]
-    around = red[-1].time if red else record.ended
+    around = record.red.time if record.red is not None else record.ended
     frames = excerpt(record.frames, around)
     target = _failed_step(result) or result
     if frames:
-        attach(target, f"values around {around / 1e9:.4f} s", changes_page(record, frames, around), "text/html", "html")
+        values = changes_page(record, frames, around, record.red)
+        attach(target, f"values around {around / 1e9:.4f} s", values, "text/html", "html")
         attach(
             target,
             f"frames around {around / 1e9:.4f} s.asc",
@@ -123,9 +133,26 @@ def _failed_step(item: Any) -> Any:
 
 def attach(target: Any, name: str, body: str | bytes, mime_type: str, extension: str) -> None:
     """Write a body as an attachment of a test result or a step."""
+    target.attachments.append(Attachment(source=_written(body, extension), name=name, type=mime_type))
+
+
+def attach_to_run(*attachments: tuple[str, str, str, str]) -> None:
+    """Attach to the whole run, in this order: name, body, MIME type and extension of each.
+
+    All at once: attachments that are told one by one are shown in the order of their random file names.
+    """
+    at: int = now()  # type: ignore[no-untyped-call]
+    found = [
+        GlobalAttachment(source=_written(body, extension), name=name, type=mime_type, timestamp=at)
+        for name, body, mime_type, extension in attachments
+    ]
+    allure_commons.plugin_manager.hook.report_globals(globals_item=Globals(attachments=found))
+
+
+def _written(body: str | bytes, extension: str) -> str:
     file_name = f"{uuid4()}-attachment.{extension}"
     allure_commons.plugin_manager.hook.report_attached_data(body=body, file_name=file_name)
-    target.attachments.append(Attachment(source=file_name, name=name, type=mime_type))
+    return file_name
 
 
 def add_label(result: TestResult, name: str, value: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -13,16 +14,22 @@ from harness.requirements import Requirement, Requirements
 
 NOT_COVERED = "not covered"
 """No test names the requirement."""
+NOT_COLLECTED = "not collected"
+"""No test that was collected names it, but only a part of the suites was: the others may."""
 NOT_RUN = "not run"
 """Tests name it, but none of them came to a verdict: deselected, skipped, or the run ended before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One requirement with its tests; a test's verdict is ``None`` when it did not run."""
+    """One requirement with its tests; a test's verdict is ``None`` when it did not run.
+
+    partial: only a part of the suites was collected.
+    """
 
     requirement: Requirement
     tests: Mapping[str, Verdict | None]
+    partial: bool = False
 
     @property
     def verdict(self) -> Verdict | None:
@@ -31,15 +38,17 @@ class Row:
 
     @property
     def state(self) -> str:
-        """The verdict as a word, or :data:`NOT_COVERED`, or :data:`NOT_RUN`."""
+        """The verdict as a word, or :data:`NOT_COVERED`, :data:`NOT_COLLECTED`, :data:`NOT_RUN`."""
         if not self.tests:
-            return NOT_COVERED
+            return NOT_COLLECTED if self.partial else NOT_COVERED
         return self.verdict.value if self.verdict is not None else NOT_RUN
 
 
 @dataclass(slots=True)
 class Matrix:
     """Which tests speak for which requirement, and what became of them.
+
+    partial: only a part of the suites was collected, so that nothing can be said to be *not covered*.
 
     >>> known = Requirements({"VEH-1": Requirement("VEH-1", "Lamp on."), "VEH-2": Requirement("VEH-2", "Lamp off.")})
     >>> matrix = Matrix(known)
@@ -52,6 +61,7 @@ class Matrix:
     requirements: Requirements
     claims: dict[str, tuple[str, ...]] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    partial: bool = False
 
     def claim(self, test: str, requirements: Sequence[str]) -> None:
         """Note that a test was collected which speaks for these requirements; it may be said twice."""
@@ -69,20 +79,23 @@ class Matrix:
             for identifier in self.claims[test]:
                 tests.setdefault(identifier, {})[test] = self.verdicts.get(test)
         return [
-            Row(self.requirements.entries.get(identifier, Requirement(identifier, "")), tests[identifier])
+            Row(self.requirements.entries.get(identifier, Requirement(identifier, "")), tests[identifier], self.partial)
             for identifier in tests
         ]
 
     def states(self) -> dict[str, list[str]]:
         """Ids of the requirements by their state, bad news first; empty states are left out."""
-        order = (*sorted(Verdict, key=lambda each: each is Verdict.PASSED), NOT_RUN, NOT_COVERED)
+        order = (*sorted(Verdict, key=lambda each: each is Verdict.PASSED), NOT_RUN, NOT_COLLECTED, NOT_COVERED)
         found: dict[str, list[str]] = {str(state): [] for state in order}
         for row in self.rows():
             found[row.state].append(row.requirement.id)
         return {state: ids for state, ids in found.items() if ids}
 
     def to_json(self) -> str:
-        """The matrix for other tools: a list of requirements with id, asil, text, state, and tests with verdicts."""
+        """The matrix for other tools: a list of requirements with id, asil, text, state, and tests with verdicts.
+
+        ``partial``: only a part of the suites was collected.
+        """
         rows = [
             {
                 "id": row.requirement.id,
@@ -93,7 +106,8 @@ class Matrix:
             }
             for row in self.rows()
         ]
-        return json.dumps({"title": self.requirements.title, "requirements": rows}, ensure_ascii=False, indent=1)
+        whole = {"title": self.requirements.title, "partial": self.partial, "requirements": rows}
+        return json.dumps(whole, ensure_ascii=False, indent=1)
 
     def to_html(self) -> str:
         """The matrix as a static HTML page."""
@@ -103,7 +117,8 @@ class Matrix:
         head = ("id", "ASIL", "requirement", "state", "tests")
         cells = [(row.requirement.id, row.requirement.asil, row.requirement.text, *_outcome(row)) for row in rows]
         body = table(head, cells)
-        return page(title, f"<p>{len(rows)} requirements: {counts}</p>", body)
+        warning = "<p><b>Only part of the suites was collected.</b></p>" if self.partial else ""
+        return page(title, warning, f"<p>{len(rows)} requirements: {counts}</p>", body)
 
 
 def _outcome(row: Row) -> tuple[Html, Html]:
@@ -111,8 +126,13 @@ def _outcome(row: Row) -> tuple[Html, Html]:
     groups: dict[str, list[Verdict | None]] = {}
     for test, verdict in row.tests.items():
         groups.setdefault(test.partition("[")[0], []).append(verdict)
-    lines = (f"{_counts(verdicts)} <code>{escape(test)}</code>" for test, verdicts in groups.items())
+    lines = (f"{_counts(verdicts)} <code>{_breakable(test)}</code>" for test, verdicts in groups.items())
     return coloured(row.verdict, row.state.replace(" ", "\N{NO-BREAK SPACE}")), Html("<br>".join(lines))
+
+
+def _breakable(test: str) -> str:
+    """A test's id as HTML that may be broken where its parts end, not in the middle of a word."""
+    return re.sub("/|::|_", r"\g<0><wbr>", escape(test))
 
 
 def _counts(verdicts: Sequence[Verdict | None]) -> str:

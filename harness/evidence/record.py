@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.evidence.events import Event
+from harness.evidence.verdicts import Verdict
 from harness.recording import Seen
 from harness.signals.database import Database
 from harness.signals.definitions import MessageDef
@@ -43,6 +44,11 @@ class WorldRecord:
         """The last instant (ns) that left a trace."""
         frames = [trace.frames[-1].time for trace in self.traces.values() if trace.frames]
         return max([*frames, *(event.time for event in self.events[-1:]), self.since])
+
+    @property
+    def red(self) -> Event | None:
+        """The last event that came to another verdict than *passed*."""
+        return next((each for each in reversed(self.events) if each.verdict not in (None, Verdict.PASSED)), None)
 
     @property
     def hashes(self) -> dict[str, str]:

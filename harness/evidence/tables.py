@@ -24,7 +24,8 @@ th{background:#f6f8fa;white-space:nowrap}
 td.number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr.mark td{background:#fff1f0}
 td:first-child{white-space:nowrap}
-code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}
+code{font:12px ui-monospace,monospace;overflow-wrap:break-word}
+td:last-child{width:45%}
 p{margin:0 0 8px}
 """.strip()
 

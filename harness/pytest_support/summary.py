@@ -10,8 +10,9 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from harness.evidence.environment import describe_software, write_run_files
-from harness.evidence.matrix import NOT_COVERED, NOT_RUN, Matrix
+from harness.evidence.matrix import NOT_COLLECTED, NOT_COVERED, NOT_RUN, Matrix
 from harness.evidence.verdicts import Verdict
+from harness.pytest_support.collection import is_partial
 from harness.pytest_support.requirements import requirements_of
 
 SLOWEST = 5
@@ -28,7 +29,7 @@ class Summary:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.matrix = Matrix(requirements_of(config))
+        self.matrix = Matrix(requirements_of(config), partial=is_partial(config))
         self.counts: dict[Verdict, int] = {}
         self.durations: dict[str, float] = {}
         self.environment: dict[str, str] = {}
@@ -85,10 +86,12 @@ class Summary:
         if folder and not self.config.getoption("--collect-only"):
             write_run_files(Path(folder), self.environment | describe_software())
             if self.matrix.claims:
-                from allure import attachment_type, global_attach
+                from harness.evidence.allure_results import attach_to_run
 
-                global_attach(self.matrix.to_html(), "requirement matrix", attachment_type.HTML)
-                global_attach(self.matrix.to_json(), "requirement matrix for other tools", attachment_type.JSON)
+                attach_to_run(
+                    ("requirement matrix", self.matrix.to_html(), "text/html", "html"),
+                    ("requirement matrix for other tools", self.matrix.to_json(), "application/json", "json"),
+                )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
@@ -117,13 +120,14 @@ class Summary:
             return
         states = self.matrix.states()
         total = sum(len(ids) for ids in states.values())
-        covered = total - len(states.get(NOT_COVERED, ()))
-        out.write_line(f"requirements  {covered} of {total} covered by the collected tests")
+        covered = total - len(states.get(NOT_COVERED, ())) - len(states.get(NOT_COLLECTED, ()))
+        part = "; only part of the suites was collected" if self.matrix.partial else ""
+        out.write_line(f"requirements  {covered} of {total} covered by the collected tests{part}")
         for state, ids in states.items():
             named = "" if state == Verdict.PASSED else ", ".join(ids[:NAMED])
             more = f" and {len(ids) - NAMED} more" if named and len(ids) > NAMED else ""
             markup = {_COLOURS.get(state, "yellow" if state == NOT_RUN else "light"): True}
-            out.write_line(f"{'':14}{len(ids):3} {state:<13}{named}{more}".rstrip(), **markup)
+            out.write_line(f"{'':14}{len(ids):3} {state:<14}{named}{more}".rstrip(), **markup)
 
     def _write_collected(self, out: pytest.TerminalReporter) -> None:
         for index, (test, (count, first)) in enumerate(list(self.collected.items())[:NAMED]):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.evidence.decoded import ROWS, changes, changes_page
+from harness.evidence.events import Event
 from harness.evidence.record import Seen, WorldRecord
+from harness.evidence.verdicts import Verdict
 from harness.frames import ErrorFrame, Frame, Received
 from harness.signals.database import load_database
 
@@ -54,16 +56,39 @@ def test_what_cannot_be_decoded_says_why(record: WorldRecord) -> None:
     ]
 
 
-def test_the_last_row_up_to_the_verdict_is_marked(record: WorldRecord) -> None:
-    page = changes_page(record, [lamps(1_000_000, 0), lamps(3_000_000, 1), lamps(7_000_000, 0)], 5_000_000)
-    rows = page.split("<tr")
-    assert ["class=mark" in row for row in rows[2:]] == [False, True, False]
-    assert "-2.000 ms" in rows[3]
+def rows(page: str) -> list[str]:
+    return [row for row in page.split("<tr")[1:] if "<th" not in row]
+
+
+def test_the_latest_row_up_to_the_verdict_is_the_first_and_marked(record: WorldRecord) -> None:
+    frames = [lamps(1_000_000, 0), lamps(3_000_000, 1), lamps(4_000_000, 1, 2), lamps(7_000_000, 0, 2)]
+    page = changes_page(record, frames, 5_000_000)
+    before, rest = page.split("After the verdict")
+    after, state = rest.split("State at the beginning")
+    assert ["class=mark" in row for row in rows(before)] == [True, False]
+    assert "-1.000 ms" in rows(before)[0] and "-2.000 ms" in rows(before)[1]
+    assert ["+2.000 ms" in row for row in rows(after)] == [True]
+    assert ["BrakeLamp = Off, Level = 0 %" in row for row in rows(state)] == [True]
+
+
+def test_first_values_of_a_message_that_is_sent_on_event_are_news(record: WorldRecord) -> None:
+    switch = Received(2, "can", Frame(400, b"\1"))
+    assert [(each.message, each.first) for each in changes(record, [lamps(1, 0), switch, lamps(3, 1)])] == [
+        ("Lamps", True), ("Switch", False), ("Lamps", False)
+    ]  # fmt: skip
+
+
+def test_what_was_judged_is_on_top_and_the_signals_it_names_are_bold(record: WorldRecord) -> None:
+    verdict = Event(5, "expectation", "stays can.BrakeLamp < On: violated", Verdict.FAILED, (("seen", "3 ns  <On>"),))
+    page = changes_page(record, [lamps(1, 0), lamps(3, 1, 80)], 5, verdict)
+    top = page.split("<table>")[0]
+    assert "stays can.BrakeLamp &lt; On: violated" in top and "seen: 3 ns  &lt;On&gt;" in top
+    assert "<b>BrakeLamp = On</b>, Level = 40 %" in page
 
 
 def test_a_long_table_is_cut_to_the_rows_closest_to_the_verdict(record: WorldRecord) -> None:
     page = changes_page(record, [lamps(time, time % 2) for time in range(1000)], 999)
-    assert page.count("<tr") == ROWS + 1
+    assert len(rows(page.split("State at the beginning")[0])) == ROWS
     assert "999 ns" in page and ">100 ns" not in page
 
 

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.evidence.matrix import NOT_COVERED, NOT_RUN, Matrix
+from harness.evidence.matrix import NOT_COLLECTED, NOT_COVERED, NOT_RUN, Matrix
 from harness.evidence.verdicts import Verdict, worst
 from harness.requirements import Requirement, Requirements
 
@@ -72,7 +72,7 @@ def test_as_html_everything_is_escaped() -> None:
     matrix.claim("test_x<[b]", ["R<1"])
     matrix.judge("test_x<[b]", Verdict.BLOCKED)
     page = matrix.to_html()
-    assert "R&lt;1" in page and "a &lt; b &amp; c" in page and "test_x&lt;" in page
+    assert "R&lt;1" in page and "a &lt; b &amp; c" in page and "test_<wbr>x&lt;" in page
     assert "blocked" in page and "<script" not in page
 
 
@@ -83,5 +83,22 @@ def test_as_html_the_cases_of_a_test_share_a_line() -> None:
         if verdict is not None:
             matrix.judge(f"test_x[{case}]", verdict)
     page = matrix.to_html()
-    assert page.count("test_x") == 1
+    assert page.count("test_<wbr>x") == 1
     assert all(f">{text}<" in page for text in ("2 passed", "1 failed", "1 not run"))
+
+
+def test_of_a_part_of_the_suites_nothing_is_said_to_be_not_covered() -> None:
+    matrix = Matrix(KNOWN, partial=True)
+    matrix.claim("t", ["R-1"])
+    assert matrix.states() == {NOT_RUN: ["R-1"], NOT_COLLECTED: ["R-0", "R-2", "R-3", "R-4"]}
+    assert json.loads(matrix.to_json())["partial"] is True
+    assert "Only part of the suites was collected." in matrix.to_html()
+    assert "Only part" not in Matrix(KNOWN).to_html()
+
+
+def test_as_html_a_test_is_broken_between_words_only() -> None:
+    matrix = Matrix(KNOWN)
+    matrix.claim("suites/body/test_x.py::test_lamp_on[a-b]", ["R-1"])
+    page = matrix.to_html()
+    assert "suites/<wbr>body/<wbr>test_<wbr>x.py::<wbr>test_<wbr>lamp_<wbr>on</code>" in page
+    assert "overflow-wrap:anywhere" not in page

@@ -125,3 +125,39 @@ def test_another_file_by_ini_option(project: Project) -> None:
 def test_a_requirement_that_only_a_plain_test_names_counts(project: Project) -> None:
     project.suite('@pytest.mark.requirement("LMP-2")\ndef test_a():\n    pass\n')
     assert states(project.run(allure=True))["LMP-2"] == "passed"
+
+
+PART = "only part of the suites was collected"
+
+
+def test_with_a_path_what_lies_elsewhere_is_not_collected(project: Project) -> None:
+    project.suite('@pytest.mark.requirement("LMP-1")\ndef test_a(bench):\n    pass\n')
+    project.write("suites/more/test_more.py", 'import pytest\n@pytest.mark.requirement("LMP-2")\ndef test_b(): pass\n')
+    outcome = project.run("suites/test_it.py", allure=True)
+    assert states(outcome) == {"LMP-1": "passed", "LMP-2": "not collected", "LMP-3": "not collected"}
+    assert f"requirements 1 of 3 covered by the collected tests; {PART}" in outcome.flat
+    assert "2 not collected LMP-2, LMP-3" in outcome.flat and "not covered" not in outcome.flat
+
+
+@pytest.mark.parametrize(
+    ("options", "partial"),
+    [
+        ((), False),
+        (("suites",), False),
+        ((".",), False),
+        (("suites/more", "suites/"), False),
+        (("-k", "test_a"), False),
+        (("-o", "testpaths=s*"), False),
+        (("-o", "testpaths=other", "suites"), False),
+        (("suites/more",), True),
+        (("suites/test_it.py::test_a",), True),
+        (("--ignore=suites/more",), True),
+    ],
+)
+def test_which_runs_are_partial(project: Project, options: tuple[str, ...], partial: bool) -> None:
+    project.suite('@pytest.mark.requirement("LMP-1")\ndef test_a(): pass\n')
+    project.write("suites/more/test_more.py", 'import pytest\n@pytest.mark.requirement("LMP-2")\ndef test_b(): pass\n')
+    outcome = project.run(*options)
+    assert outcome.code == 0
+    assert (PART in outcome.flat) is partial
+    assert ("not collected" in outcome.flat) is partial
