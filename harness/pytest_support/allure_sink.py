@@ -78,7 +78,7 @@ class AllureSink:
         result.description = description(_doc(item), requirements, command, hashes)
         render_steps(result, records, self.steps.marks)
         if failed and records:
-            attach_failure(result, records[-1])
+            attach_failure(result, next((each for each in reversed(records) if each.red is not None), records[-1]))
 
     def parameters(self, values: Mapping[str, str]) -> None:
         """Show values that are no part of the test's identity."""

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.evidence.environment import describe_world, reproduction
+from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.labels import known_requirements
@@ -131,8 +133,10 @@ class Run:
         records = [record for record in records if record.events or not record.since]
         if records and not self.environment:
             self.environment = describe_world(records[0])
-        failed = failure is not None and not isinstance(failure, pytest.skip.Exception)
+        failed = failure is not None and not isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception))
         if self.allure is not None:
+            if failure is not None and failed:
+                records = _with_failure(records, failure)
             command = self._command(item, records, tested)
             self.allure.finish(item, self._requirements(item), command, records, failed=failed)
             if tested is not None:
@@ -235,6 +239,23 @@ def _verdict(report: pytest.TestReport, error: BaseException | None) -> Verdict 
         return Verdict.PASSED if report.when == "call" and not hasattr(report, "wasxfail") else None
     if report.skipped:
         return None
-    if error is None or isinstance(error, pytest.fail.Exception):
-        return Verdict.FAILED
-    return verdict_of(error)
+    return Verdict.FAILED if error is None else _verdict_of(error)
+
+
+def _verdict_of(error: BaseException) -> Verdict:
+    return Verdict.FAILED if isinstance(error, pytest.fail.Exception) else verdict_of(error)
+
+
+def _with_failure(records: Sequence[WorldRecord], failure: BaseException) -> list[WorldRecord]:
+    """The records with what ended the test as the last event, unless a world itself has written that down.
+
+    An expectation has; a bare ``assert``, or an exception that nobody foresaw, has not.
+    """
+    if not records or (isinstance(failure, HarnessError) and any(record.red is not None for record in records)):
+        return list(records)
+    first, _, rest = str(failure).strip().partition("\n")
+    kind = "" if isinstance(failure, (AssertionError, pytest.fail.Exception)) else type(failure).__name__
+    title = ": ".join(filter(None, (kind, first))) or type(failure).__name__
+    details = (("message", rest.strip()),) if rest.strip() else ()
+    event = Event(records[-1].ended, "note", title, _verdict_of(failure), details)
+    return [*records[:-1], replace(records[-1], events=[*records[-1].events, event])]

@@ -11,9 +11,10 @@ from typing import Any
 
 import allure_commons
 from allure_commons.logger import AllureFileLogger
-from allure_commons.model2 import Attachment, TestResult, TestStepResult
+from allure_commons.model2 import Attachment, Status, TestResult, TestResultContainer, TestStepResult
 
 from harness.evidence.allure_results import Mark
+from harness.plugin import FIXTURES
 from harness.pytest_support.worlds import Worlds
 
 
@@ -51,6 +52,14 @@ class Steps:
     def begin(self) -> None:
         """A test begins."""
         self.marks = []
+
+    @allure_commons.hookimpl(tryfirst=True)
+    def report_container(self, container: TestResultContainer) -> None:
+        """Leave out what pytest calls when a fixture of the harness ends, unless that went wrong."""
+        container.afters = [
+            each for each in container.afters
+            if each.name.partition("::")[0] not in FIXTURES or each.status in (Status.FAILED, Status.BROKEN)
+        ]  # fmt: skip
 
     # -- told by the test ------------------------------------------------------------------------------------------
 

@@ -170,6 +170,8 @@ def test_a(bench, open_bench):
     assert [step["name"].split("  ")[1].split(":")[0] for step in result["steps"]] == [
         "one", "expect BrakeLamp == On within 20 ms", "two"
     ]  # fmt: skip
+    (values,) = [each["name"] for each in result["steps"][1]["attachments"] if "values" in each["name"]]
+    assert values == "values around 0.0200 s", "of the world in which it failed"
 
 
 @pytest.mark.parametrize(("option", "names"), [("failed", {"test_b"}), ("all", {"test_a", "test_b"}), ("none", set())])
@@ -195,3 +197,59 @@ def test_without_alluredir_nothing_is_written(project: Project) -> None:
     project.run("-p", "no:hypothesispytest")
     after = {path.relative_to(project.folder) for path in project.folder.rglob("*") if "__pycache__" not in path.parts}
     assert after == before
+
+
+def test_a_plain_assert_that_fails_is_the_last_step_and_red_with_the_values(project: Project) -> None:
+    project.suite(
+        """
+def test_a(bench):
+    bench.wait(1 * s)
+    level = 3
+    assert level == 4, "level is wrong"
+
+def test_b(bench):
+    bench.wait(1 * s)
+    {}["x"]
+
+@given(st.integers(0, 100))
+def test_c(open_bench, pedal):
+    with open_bench() as bench:
+        bench.wait(1 * s)
+        assert pedal < 0
+
+def test_d(bench):
+    bench.expect(bench.signal("BrakeLamp") == "On", within=20 * ms)
+"""
+    )
+    results = project.run(allure=True).results
+    last = {name: result["steps"][-1] for name, result in results.items()}
+    found = {name: (step["name"].partition("  ")[2], step["status"]) for name, step in last.items()}
+    assert found["test_a"] == ("level is wrong", "failed")
+    assert found["test_b"] == ("KeyError: 'x'", "broken")
+    assert found["test_c"] == ("assert 0 < 0", "failed")
+    assert found["test_d"][0].startswith("expect BrakeLamp == On") and len(results["test_d"]["steps"]) == 1
+    assert last["test_a"]["parameters"] == [{"name": "message", "value": "assert 3 == 4"}]
+    for step in last.values():
+        assert [each["name"].split()[0] for each in step["attachments"]] == ["values", "frames"]
+
+
+def test_the_matrix_for_people_comes_before_the_one_for_tools(sample: Outcome) -> None:
+    (path,) = (sample.folder / "results").glob("*-globals.json")
+    assert [each["type"] for each in json.loads(path.read_text())["attachments"]] == ["text/html", "application/json"]
+
+
+def test_tear_down_shows_the_fixtures_of_the_project_alone(project: Project) -> None:
+    project.suite(
+        """
+@pytest.fixture
+def mine(bench):
+    yield bench
+
+def test_a(mine):
+    pass
+"""
+    )
+    outcome = project.run(allure=True)
+    texts = [path.read_text() for path in (outcome.folder / "results").glob("*-container.json")]
+    names = {each["name"].partition("::")[0] for text in texts for each in json.loads(text).get("afters", ())}
+    assert names == {"mine"}
