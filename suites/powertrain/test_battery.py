@@ -180,10 +180,10 @@ def test_charge_is_counted_over_an_hour(bench: Bench) -> None:
     roll(bench, 50 * kmh)
     for minute in range(60):
         bench.plant["vehicle_speed"] = (30 + 10 * (minute % 6)) * kmh
-        press(bench, accelerator=(10 + 3 * (minute % 7)) * percent)
-        bench.wait(48 * s)
+        press(bench, accelerator=(20 + 4 * (minute % 7)) * percent)
+        bench.wait(53 * s)
         press(bench, brake=20 * percent)
-        bench.wait(10 * s)
+        bench.wait(5 * s)
         press(bench)
         bench.wait(1.7 * s)
         bench.stays(bench.signal("StateOfCharge").near(bench.plant["state_of_charge"], 0.49), during=100 * ms)
