@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,8 +13,8 @@ Value = TypeVar("Value")
 class Memo(dict[Argument, Value]):
     """``memo[argument]`` calls the function once per argument; later on it costs a look-up in a dictionary.
 
-    limit: how many results are kept; when there are more, all are forgotten. None: no limit. What the function raises
-    comes up each time.
+    limit: how many results are kept; when there are more, all are forgotten. What the function raises comes up each
+    time.
 
     >>> lengths = Memo(len)
     >>> lengths["frame"], lengths["frame"], dict(lengths)
@@ -22,14 +23,14 @@ class Memo(dict[Argument, Value]):
 
     __slots__ = ("_function", "_limit")
 
-    def __init__(self, function: Callable[[Argument], Value], limit: int | None = None) -> None:
+    def __init__(self, function: Callable[[Argument], Value], limit: int = sys.maxsize) -> None:
         super().__init__()
         self._function = function
         self._limit = limit
 
     def __missing__(self, argument: Argument) -> Value:
         value = self._function(argument)
-        if self._limit is not None and len(self) >= self._limit:
+        if len(self) >= self._limit:
             self.clear()
         self[argument] = value
         return value

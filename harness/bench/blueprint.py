@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from harness.bench.file import BenchFile, NodeState, load_bench_file
+from harness.bus.length import BitTimes, Lengths
 from harness.ecu import Ecu
 from harness.errors import BenchFileError, DatabaseError, HarnessWarning, nearest
 from harness.plant import Plant
@@ -39,6 +40,8 @@ class ChannelPlan:
     plans: Mapping[str, tuple[MessagePlan, ...]]
     members: frozenset[str]
     """All nodes of the channel, also those that only receive."""
+    lengths: Lengths
+    """Durations of frames, as far as some world has had to work them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
         messages=messages,
         plans={node: tuple(plans) for node, plans in sorted(sent.items())},
         members=frozenset(node for database in databases for node in database.nodes),
+        lengths=Lengths(BitTimes(spec.bitrate, spec.data_bitrate)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from harness.bus.simulated import SimBus
 from harness.frames import Received
@@ -21,35 +21,38 @@ class SleepFollower:
     ) -> None:
         self.asleep = False
         self._loop = loop
+        self._bus = bus
         self._followers = tuple(followers)
         self._stopped: list[Transmitter] = []
         self._awake = frozenset(awake)
         self._sleep_after = sleep_after
-        self._heard_at = loop.now
-        bus.observe(self._heard)
+        self._woken_at = loop.now
+        self._stop_listening: Callable[[], None] | None = None
         loop.after(sleep_after, self._check)
 
     def wake(self) -> None:
         """Start the rest-bus, as a sensor does that has something to say: the network wakes from its frames."""
-        self._heard_at = self._loop.now
+        self._woken_at = self._loop.now
         if self.asleep:
             self.asleep = False
+            if self._stop_listening is not None:
+                self._stop_listening()
             for follower in self._stopped:
                 follower.start()
             self._loop.after(self._sleep_after, self._check)
 
     def _heard(self, rx: Received) -> None:
         if rx.sender in self._awake:
-            self._heard_at = rx.time
-            if self.asleep:
-                self.wake()
+            self.wake()
 
     def _check(self) -> None:
-        silent_for = self._loop.now - self._heard_at
+        sent = [each.sent_at for each in self._bus.controllers if each.node in self._awake]
+        silent_for = self._loop.now - max([self._woken_at, *sent])
         if silent_for < self._sleep_after:
             self._loop.after(self._sleep_after - silent_for, self._check)
         elif not self.asleep:
             self.asleep = True
+            self._stop_listening = self._bus.observe(self._heard)
             # Only those that were sending: a node without supply stays silent when the network wakes.
             self._stopped = [follower for follower in self._followers if follower.running]
             for follower in self._stopped:

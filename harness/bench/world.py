@@ -76,7 +76,9 @@ class World:
         self.channels: dict[str, Channel] = {}
         self._testers: dict[str, Controller] = {}
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
-            bus = SimBus(self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate)
+            bus = SimBus(
+                self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate, lengths=plan.lengths
+            )
             network = Network(plan.name, plan.databases, self.loop)
             guard = Guard(network, self.incidents, bus.times)
             bus.observe(guard.receive)

@@ -7,12 +7,12 @@ from heapq import heapify, heappush
 from typing import TYPE_CHECKING
 
 from harness.bus.confinement import OCCURRENCES, RECESSIVE_BITS, ErrorCounters
-from harness.bus.length import Lengths
 from harness.bus.port import ErrorState
 from harness.bus.subscribers import Subscription
 from harness.errors import BusError
 from harness.frames import Frame, Received
 from harness.loop import DELIVER, Timer
+from harness.memo import Memo
 
 if TYPE_CHECKING:
     from harness.bus.simulated import SimBus
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # What waits for the bus: arbitration order, sequence number, controller, frame, callback, duration in ns.
 Entry = tuple[int, int, "Controller", Frame, Callable[[Received], object] | None, int]
 
+_REMEMBERED_FRAMES = 1024
 QUEUE_LIMIT = 4096
 """Frames that may wait for one bus before each controller keeps only the newest one of each identifier."""
 
@@ -36,7 +37,7 @@ class Controller:
             raise BusError(f"{node}: restart_after must be zero or more, not {restart_after} ns")
         self.bus = bus
         self.node = node
-        self.lengths = Lengths(bus.times, self._claim)
+        self.lengths = Memo(self._measure, _REMEMBERED_FRAMES)
         self.channel = bus.channel
         self.counters = ErrorCounters()
         self.state = ErrorState.ACTIVE
@@ -46,6 +47,8 @@ class Controller:
         self.powered = True
         self.dropped = 0
         """Frames that were overwritten by newer ones of the same identifier before they could be sent."""
+        self.sent_at = 0
+        """End of the last frame of it that others got, ns; 0 before the first."""
         self.suspended_until = 0
         self.routes: dict[int, list[Subscription]] = {}
         self._restart_after = restart_after
@@ -163,8 +166,10 @@ class Controller:
         if self._restart_timer is not None:
             self._restart_timer.cancel()
 
-    def _claim(self, order: int) -> None:
-        self.bus.claim(order, self)
+    def _measure(self, frame: Frame) -> tuple[int, int]:
+        measured = self.bus.lengths[frame]
+        self.bus.claim(measured[0], self)
+        return measured
 
     def coalesce(self) -> None:
         """Keep only the newest waiting frame of each identifier."""

@@ -11,7 +11,7 @@ about stuff bits of classic frames, so it is computed too: as it is linear, each
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ INTERMISSION = 3
 _TAIL = 1 + 1 + 7  # ACK slot, ACK delimiter, EOF: always at the nominal bit rate
 _CRC_15 = 0x4599
 _REMEMBERED_HEADERS = 4096
-_REMEMBERED_FRAMES = 1024
+_REMEMBERED_FRAMES = 16384
 
 # A table maps a group of bits to (stuff bits, next table); the type is recursive, hence Any.
 # Entry 0 + byte: eight bits; 256 + bits: seven bits; 384 + byte: eight bits, but no stuff bit after the last one.
@@ -41,7 +41,8 @@ class Bits(NamedTuple):
     data: int
 
 
-class Header(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Header:
     """What all frames of one identifier, format and payload length have in common.
 
     order: position in arbitration, see :func:`arbitration_order`. nominal, data: bits whatever the payload is.
@@ -102,7 +103,7 @@ def frame_bits(frame: Frame) -> Bits:
 
 def payload_stuffing(header: Header, data: bytes) -> int:
     """The stuff bits that payload and CRC cost, fixed ones of CAN FD excepted (they are in the header)."""
-    table, crc = header[3], header[4]
+    table, crc = header.table, header.crc
     stuffed = 0
     if crc < 0:
         if not data:
@@ -203,42 +204,37 @@ class BitTimes:
 
 
 class Lengths(Memo[Frame, tuple[int, int]]):
-    """Of each frame of one sender the arbitration order (the lower wins) and the duration in ns from SOF to the end of
-    EOF. ``lengths[frame]`` raises :class:`~harness.errors.BusError` for a frame that this bus would not carry.
+    """Of each frame its place in arbitration (the lower wins) and its duration in ns from SOF to the end of EOF.
 
-    learned: called with the arbitration order of every identifier and format that is new.
+    ``lengths[frame]`` raises :class:`~harness.errors.BusError` for a frame that no bus of these bit rates carries.
+    All buses of the same bit rates may share it, one after the other too: much of what is sent is always the same.
+
+    >>> Lengths(BitTimes(500_000, None))[Frame(0x123)][1]
+    90000
     """
 
-    __slots__ = ("_headers", "_learned", "_times")
+    __slots__ = ("_headers", "times")
 
-    def __init__(self, times: BitTimes, learned: Callable[[int], object]) -> None:
-        # While values do not change, a few frames come round with the counter.
+    def __init__(self, times: BitTimes) -> None:
         super().__init__(self._measure, _REMEMBERED_FRAMES)
-        self._times = times
-        self._learned = learned
+        self.times = times
         self._headers: dict[tuple[int, int], tuple[tuple[object, ...], Header]] = {}
-
-    def forget(self) -> None:
-        """Learn everything anew."""
-        self.clear()
-        self._headers.clear()
 
     def _measure(self, frame: Frame) -> tuple[int, int]:
         data = frame[1]
         known = self._headers.get((frame[0], len(data)))
-        header = known[1] if known is not None and known[0] == frame[2:] else self._learn(frame)
+        header = known[1] if known is not None and known[0] == frame[2:] else self._header(frame)
         stuffed = payload_stuffing(header, data)
-        times = self._times
-        if header[5]:
-            return header[0], times.time(header[1], header[2] + stuffed)
-        return header[0], ((header[1] + stuffed) * times.nominal + times.half) // times.divisor
+        times = self.times
+        if header.brs:
+            return header.order, times.time(header.nominal, header.data + stuffed)
+        return header.order, ((header.nominal + stuffed) * times.nominal + times.half) // times.divisor
 
-    def _learn(self, frame: Frame) -> Header:
-        check_frame(frame, fd=self._times.fd)
+    def _header(self, frame: Frame) -> Header:
+        check_frame(frame, fd=self.times.fd)
         if len(self._headers) >= _REMEMBERED_HEADERS:
             self._headers.clear()
         header = make_header(frame)
-        self._learned(header.order)
         self._headers[frame[0], len(frame[1])] = frame[2:], header
         return header
 

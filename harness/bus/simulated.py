@@ -16,7 +16,7 @@ from itertools import count
 from harness.bus.confinement import RECESSIVE_BITS, SUSPEND
 from harness.bus.controller import QUEUE_LIMIT, Controller, Entry
 from harness.bus.faults import Injection
-from harness.bus.length import INTERMISSION, BitTimes
+from harness.bus.length import INTERMISSION, BitTimes, Lengths
 from harness.bus.load import Activity
 from harness.bus.port import ErrorState
 from harness.bus.subscribers import Subscribers, Subscription
@@ -37,6 +37,7 @@ class SimBus:
 
     bitrate: nominal bit rate, bit/s. data_bitrate: for the data phase of CAN FD, bit/s; None: classic CAN only.
     lookahead: decide the next frame at the end of the last one when nobody can act in between; changes no result.
+    lengths: of frames at these bit rates, shared with other buses; None: a table of its own.
 
     >>> from harness.frames import Frame
     >>> loop = Loop()
@@ -57,13 +58,15 @@ class SimBus:
         bitrate: int = 500_000,
         data_bitrate: int | None = None,
         lookahead: bool = True,
+        lengths: Lengths | None = None,
     ) -> None:
         self.loop = loop
         self._post = loop.post
         self.channel = channel
         self.bitrate = bitrate
         self.data_bitrate = data_bitrate
-        self.times = BitTimes(bitrate, data_bitrate)
+        self.lengths = Lengths(BitTimes(bitrate, data_bitrate)) if lengths is None else lengths
+        self.times = self.lengths.times
         self.sequence = count().__next__
         self.controllers: list[Controller] = []
         self.ready: list[Entry] = []
@@ -199,7 +202,7 @@ class SimBus:
         self._current = None
         loop = self.loop
         order, _, sender, frame, sent, _ = entry
-        now = loop.now
+        sender.sent_at = now = loop.now
         self._free_from = free_from = now + self._gap
         received = _new_received(Received, (now, self.channel, frame, sender.node))
         route = sender.routes.get(order)
@@ -279,6 +282,7 @@ class SimBus:
 
     def _deliver(self, transmission: Transmission) -> Received:
         sender, frame = transmission.sender, transmission.frame
+        sender.sent_at = self.loop.now
         received = Received(self.loop.now, self.channel, frame, sender.node)
         deaf = transmission.deaf
         for subscription in self.subscribers.route(sender, transmission.entries[0][0], frame):
@@ -373,7 +377,7 @@ class SimBus:
         if len(self._claims) >= _CLAIMS_LIMIT:
             self._claims.clear()
             for other in self.controllers:
-                other.lengths.forget()
+                other.lengths.clear()
         if self._claims.setdefault(order, controller) is not controller:
             self._contested.add(order)
 

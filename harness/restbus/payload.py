@@ -67,8 +67,8 @@ class Payload:
         for name, value in values.items():
             if not force and given.get(name, _NOTHING) == value:
                 continue
-            to_raw, forced, write = slots[name]
-            fresh.append((name, value, forced(value) if force else to_raw(value), write))
+            slot = slots[name]
+            fresh.append((name, value, slot.forced(value) if force else slot.to_raw(value), slot.write))
         if not fresh:
             return []
         if self._plan.multiplexers:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from dataclasses import dataclass
+from typing import NoReturn
 
 from harness.errors import SignalError
 from harness.signals.definitions import MessageDef, SignalDef
@@ -15,7 +16,8 @@ Number = int | float
 _EXACT_BITS = 48  # longer raw values are beyond what a float holds exactly
 
 
-class Slot(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Slot:
     """What is needed to set one signal of a message that is being sent.
 
     to_raw: raw value of a physical value, quantity or label, range checked. forced: the same without range, as far as

@@ -61,21 +61,21 @@ def test_measured_twice_it_is_as_long_as_the_reference(frame: Frame) -> None:
     times = BitTimes(250_000, 1_000_000)
     bits = reference(frame)
     expected = sum(1_000 if bit.data_phase else 4_000 for bit in bits)
-    lengths = Lengths(times, lambda _: None)
+    lengths = Lengths(times)
     assert lengths[frame] == lengths[frame] == (arbitration_order(frame), expected)
 
 
 @given(st.integers(0, 0x7FF), st.binary(min_size=8, max_size=8))
 def test_more_payloads_than_are_remembered_keep_their_own_lengths(identifier: int, last: bytes) -> None:
-    lengths = Lengths(BitTimes(500_000, None), lambda _: None)
+    lengths = Lengths(BitTimes(500_000, None))
     for number in range(100):
         assert lengths[Frame(identifier, bytes([number] * 8))]
     assert lengths[Frame(identifier, last)][1] == 2_000 * sum(frame_bits(Frame(identifier, last)))
 
 
 @given(st.lists(frames(), min_size=2, max_size=5))
-def test_frames_of_one_sender_do_not_mix_up_their_lengths(several: list[Frame]) -> None:
-    lengths = Lengths(BitTimes(250_000, 1_000_000), lambda _: None)
+def test_frames_do_not_mix_up_their_lengths(several: list[Frame]) -> None:
+    lengths = Lengths(BitTimes(250_000, 1_000_000))
     same_identifier = [frame._replace(id=several[0].id, extended=several[0].extended) for frame in several]
     for frame in (*several, *same_identifier):
         bits = frame_bits(frame)
@@ -128,7 +128,7 @@ def test_time_is_rounded_once_to_the_nearest_nanosecond(bitrate: int, expected: 
     assert frame_bits(Frame(415)) == (47, 0)
     times = BitTimes(bitrate, None)
     assert times.duration(Frame(415)) == expected == round(47 * 1e9 / bitrate)
-    assert Lengths(times, lambda _: None)[Frame(415)][1] == expected
+    assert Lengths(times)[Frame(415)][1] == expected
 
 
 def test_a_frame_that_no_bus_carries_has_no_length() -> None:
