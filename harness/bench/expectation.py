@@ -73,11 +73,13 @@ class Judge:
         watch = self._watch(predicate, since)
         try:
             self._run(deadline, lambda: watch.satisfied_at is not None)
-            return self._judge_expect(predicate, watch, since, within)
+            return self._judge_expect(predicate, watch, since, within, after)
         finally:
             watch.close()
 
-    def _judge_expect(self, predicate: Predicate, watch: Watch, since: int, within: int) -> Result:
+    def _judge_expect(
+        self, predicate: Predicate, watch: Watch, since: int, within: int, after: Stimulus | int | None
+    ) -> Result:
         claim = f"expect {predicate.describe()} within {time_text(within)}"
         at = watch.satisfied_at
         if at is not None and at <= since + within:
@@ -89,7 +91,7 @@ class Judge:
         late = f"only after {time_text(at - since)}" if at is not None else "not seen"
         result = Result(Verdict.FAILED, Duration(self._loop.now), Duration(self._loop.now - since), None, _seen(watch))
         self._note(f"{claim}: {late}", result)
-        raise ExpectationFailed(self._failure(claim, late, since, watch), result)
+        raise ExpectationFailed(self._failure(claim, late, since, watch, after), result)
 
     def stays(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
         """Demand that the predicate holds at the reference point and at every sample up to ``during`` ns after it."""
@@ -99,7 +101,7 @@ class Judge:
             self._run(since + during, lambda: watch.violated_at is not None)
             claim = f"stays {predicate.describe()} during {time_text(during)}"
             wrong = None if watch.violated_at is None else (watch.violated_at, watch.violated_by)
-            return self._judge_span(claim, watch, during, wrong, watch.margin)
+            return self._judge_span(claim, watch, during, wrong, watch.margin, after)
         finally:
             watch.close()
 
@@ -112,7 +114,7 @@ class Judge:
             self._run(since + during, lambda: watch.satisfied_at is not None)
             claim = f"never {predicate.describe()} during {time_text(during)}"
             wrong = None if watch.satisfied_at is None else (watch.satisfied_at, watch.satisfied_by)
-            return self._judge_span(claim, watch, during, wrong, opposite.margin)
+            return self._judge_span(claim, watch, during, wrong, opposite.margin, after)
         finally:
             watch.close()
             opposite.close()
@@ -130,7 +132,13 @@ class Judge:
             self._loop.run_until(end, stop)
 
     def _judge_span(
-        self, claim: str, watch: Watch, during: int, wrong: tuple[int, Values] | None, margin: float | None
+        self,
+        claim: str,
+        watch: Watch,
+        during: int,
+        wrong: tuple[int, Values] | None,
+        margin: float | None,
+        after: Stimulus | int | None,
     ) -> Result:
         since = watch.since
         if wrong is not None and watch.has_data:
@@ -138,7 +146,7 @@ class Judge:
             result = Result(Verdict.FAILED, Duration(at), Duration(at - since), None, _line(at, values, watch.units))
             late = f"violated after {time_text(at - since)}"
             self._note(f"{claim}: {late}", result)
-            raise ExpectationFailed(self._failure(claim, late, since, watch), result)
+            raise ExpectationFailed(self._failure(claim, late, since, watch, after), result)
         if not watch.has_data or watch.lost_at is not None:
             what = "nothing was observed"
             if watch.has_data and watch.lost_at is not None:
@@ -154,8 +162,12 @@ class Judge:
         unknown = Result(Verdict.INCONCLUSIVE, Duration(time), Duration(time - since), None, what)
         self._note(f"{claim}: {what}", unknown)
 
-    def _failure(self, claim: str, what: str, since: int, watch: Watch) -> str:
-        lines = [f"{claim}: {what}", f"  counted from {time_text(since)}, judged at {time_text(self._loop.now)}"]
+    def _failure(self, claim: str, what: str, since: int, watch: Watch, after: Stimulus | int | None) -> str:
+        origin = f" ({after.title})" if isinstance(after, Stimulus) else ""
+        lines = [
+            f"{claim}: {what}",
+            f"  counted from {time_text(since)}{origin}, judged at {time_text(self._loop.now)}",
+        ]
         lines += [f"  {line}" for line in watch.availability().splitlines()]
         lines += ["  last samples:"] + [f"    {line}" for line in _samples(watch)]
         return "\n".join(lines)

@@ -266,3 +266,14 @@ def test_a_stimulus_may_wait_for_a_long_cycle(lamp: Bench, tmp_path: Path) -> No
         assert bench.expect(bench.signal("BrakeLamp") == "On", within=80 * ms).time > 30 * s
         # The cycle time of the bench file says as well when a value is no data any more.
         assert bench.signal("BrakePedal").timeout == 150 * s
+
+
+def test_a_failure_names_the_stimulus_that_it_counts_from(lamp: Bench) -> None:
+    first = lamp.set("BrakePedal", 2 * percent)
+    on = lamp.signal("BrakeLamp") == "On"
+    with pytest.raises(ExpectationFailed, match=r"counted from \S+ ms \(set BrakePedal = 2 %\), judged at"):
+        lamp.expect(on, within=80 * ms)
+    with pytest.raises(ExpectationFailed, match=r"counted from \S+ ms \(set BrakePedal = 2 %\), judged at"):
+        lamp.stays(on, during=80 * ms, after=first)
+    with pytest.raises(ExpectationFailed, match=r"counted from \S+ ms, judged at"):
+        lamp.expect(on, within=80 * ms, after=lamp.now)
