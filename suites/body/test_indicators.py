@@ -170,6 +170,17 @@ def test_hazard_overrides_the_emergency_stop_signal(bench: Bench) -> None:
 
 
 @pytest.mark.requirement("VEH-022")
+def test_hazard_takes_over_from_the_emergency_stop_signal(bench: Bench) -> None:
+    """Hazard lights that are switched on while braking hard flash as hazard lights do."""
+    switch_on(bench)
+    brake_hard(bench, 190 * kmh, 8)
+    assert flashes_as_emergency_stop(flash_period(bench, "Left", 1 * s))
+    bench.set("HazardSwitch", "On")
+    bench.wait(200 * ms)
+    assert flashes_as_direction_indicator(flash_period(bench, "Left"))
+
+
+@pytest.mark.requirement("VEH-022")
 def test_emergency_stop_signal_overrides_the_indicators(bench: Bench) -> None:
     """Braking hard with the stalk latched flashes both sides quickly; afterwards the stalk's side flashes on."""
     switch_on(bench)

@@ -127,6 +127,18 @@ def test_low_charge_telltale(bench: Bench, charge: Quantity, state: str) -> None
 
 
 @pytest.mark.requirement("VEH-043")
+def test_low_charge_telltale_follows_the_charge(bench: Bench) -> None:
+    """The telltale goes on within 200 ms of the state of charge falling below 10 %."""
+    bench.plant["state_of_charge"] = 10.05 * percent
+    ready_car(bench)
+    car_on_rollers(bench, 60 * kmh)
+    bench.stays(bench.signal("TelltaleLowCharge") == "Off", during=100 * ms)
+    bench.set("AcceleratorPedal", 60 * percent)
+    low = bench.wait_until(bench.signal("StateOfCharge") < 10 * percent, timeout=20 * s)
+    bench.expect(bench.signal("TelltaleLowCharge").changes(to="On"), within=200 * ms, after=low.time)
+
+
+@pytest.mark.requirement("VEH-043")
 @pytest.mark.parametrize("side", ["Left", "Right"])
 def test_indicator_telltale_flashes_with_its_lamps(bench: Bench, side: str) -> None:
     """Each flash of the indicators is shown within 200 ms, on and off."""
@@ -216,10 +228,11 @@ def test_chime_starts_when_the_belt_is_opened(bench: Bench, phase: Duration) -> 
     roll(bench, 50 * kmh)
     bench.stays(bench.signal("SeatBeltChime") == "Off", during=300 * ms)
     bench.wait(phase)
-    bench.set("DriverSeatBelt", "Unfastened")
-    bench.expect(bench.signal("SeatBeltChime").changes(to="On"), within=1 * s)
-    bench.set("DriverSeatBelt", "Fastened")
-    bench.expect(bench.signal("SeatBeltChime").changes(to="Off"), within=1 * s)
+    for _ in range(2):
+        bench.set("DriverSeatBelt", "Unfastened")
+        bench.expect(bench.signal("SeatBeltChime").changes(to="On"), within=1 * s)
+        bench.set("DriverSeatBelt", "Fastened")
+        bench.expect(bench.signal("SeatBeltChime").changes(to="Off"), within=1 * s)
 
 
 @pytest.mark.requirement("VEH-042")

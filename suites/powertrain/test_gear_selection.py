@@ -134,6 +134,27 @@ def test_reverse_is_ignored_when_fast(bench: Bench, speed: Quantity, phase: Dura
 
 
 @pytest.mark.requirement("VEH-005")
+def test_reverse_is_selected_out_of_park(bench: Bench) -> None:
+    """A car that stands in P goes into Reverse directly."""
+    switch_on(bench)
+    press(bench, brake=30 * percent)
+    bench.set("GearRequest", "R")
+    bench.expect(bench.signal("Gear").changes(to="R"), within=200 * ms)
+
+
+@pytest.mark.requirement("VEH-005")
+@pytest.mark.parametrize("speed", [3 * kmh, 20 * kmh], ids=str)
+def test_reverse_is_ignored_when_rolling_in_neutral(bench: Bench, speed: Quantity) -> None:
+    """At 3 km/h and above Reverse cannot be selected out of N either."""
+    switch_on(bench)
+    press(bench, brake=30 * percent)
+    shift_to(bench, "N")
+    roll(bench, speed)
+    bench.set("GearRequest", "R")
+    bench.stays(bench.signal("Gear") == "N", during=300 * ms)
+
+
+@pytest.mark.requirement("VEH-005")
 def test_ignored_reverse_does_not_come_in_later(bench: Bench) -> None:
     """A request for Reverse made too fast is forgotten: slowing down does not bring it in."""
     car_on_rollers(bench, 20 * kmh)
@@ -171,6 +192,20 @@ def test_park_and_neutral_take_the_torque_away_at_standstill(bench: Bench, gear:
     bench.set("GearRequest", gear)
     none = bench.expect(bench.signal("TorqueRequest") == 0, within=30 * ms)
     bench.stays(bench.signal("TorqueRequest") == 0, during=1 * s, after=none.time)
+
+
+@pytest.mark.requirement("VEH-014")
+def test_neutral_takes_the_torque_away_in_reverse(bench: Bench, phase: Duration) -> None:
+    """Selecting N out of Reverse takes the torque away just so."""
+    car_in_drive(bench)
+    shift_to(bench, "R")
+    roll(bench, -2 * kmh)
+    press(bench, accelerator=50 * percent)
+    bench.wait_until(bench.signal("TorqueRequest") < -10, timeout=1 * s)
+    bench.wait(phase)
+    bench.set("GearRequest", "N")
+    none = bench.expect(bench.signal("TorqueRequest") == 0, within=30 * ms)
+    bench.stays(bench.signal("TorqueRequest") == 0, during=500 * ms, after=none.time)
 
 
 @pytest.mark.requirement("VEH-014")

@@ -106,6 +106,19 @@ def test_key_off_when_slow_opens_contactors(bench: Bench, speed: Quantity, phase
 
 
 @pytest.mark.requirement("VEH-003")
+def test_key_off_during_precharge_opens_contactors(bench: Bench, phase: Duration) -> None:
+    """Key-off while the DC link is being charged: contactors open within 100 ms, and stay open."""
+    bench.plant["precharge_resistance"] = SLOWEST_GOOD_PRECHARGE
+    bench.set("KeyPosition", "On")
+    bench.wait_until(bench.signal("ContactorPrecharge") == "Closed", timeout=500 * ms)
+    bench.wait(300 * ms + phase)
+    key_off = bench.set("KeyPosition", "Off")
+    expect_contactors_open(bench, within=100 * ms)
+    bench.stays(bench.signal("ContactorPositive") == "Open", during=1 * s)
+    bench.expect(bench.signal("DcLinkVoltage") < 60 * V, within=5 * s, after=key_off)
+
+
+@pytest.mark.requirement("VEH-003")
 @pytest.mark.parametrize("speed", [3.1 * kmh, 60 * kmh], ids=str)
 def test_key_off_when_moving_ramps_torque_and_waits_for_standstill(
     bench: Bench, speed: Quantity, phase: Duration

@@ -126,6 +126,20 @@ def test_short_overlap_overrides_nothing(bench: Bench, overlap: Duration, phase:
 
 
 @pytest.mark.requirement("VEH-007")
+def test_short_overlaps_do_not_add_up(bench: Bench) -> None:
+    """Both pedals pressed for 60 ms again and again leave the torque as it is."""
+    car_on_rollers(bench, 40 * kmh)
+    press(bench, accelerator=50 * percent)
+    begin = bench.now
+    for _ in range(5):
+        bench.set("BrakePedal", 30 * percent)
+        bench.wait(60 * ms)
+        bench.set("BrakePedal", 0 * percent)
+        bench.wait(40 * ms)
+    bench.stays(bench.signal("TorqueRequest") > 0, during=700 * ms, after=begin)
+
+
+@pytest.mark.requirement("VEH-007")
 def test_override_lasts_until_the_accelerator_is_released(bench: Bench) -> None:
     """Letting go of the brake is not enough: the accelerator has to come below 3 %."""
     car_on_rollers(bench, 40 * kmh)

@@ -40,6 +40,13 @@ def open_below_100_kmh(self: Bms) -> None:
         Bms.open_contactors(self)
 
 
+def precharge_goes_on(self: Bms, value: float, previous: float | None) -> None:
+    if value or self.machine.state != "Precharge":
+        Bms.follow_request(self, value, previous)
+    else:
+        self.machine.after(300 * ms, lambda: Bms.follow_request(self, value, previous))
+
+
 def plant_with_slow_discharge(self: VehiclePlant) -> None:
     VehiclePlant.__init__(self)
     self.link = type("SlowLink", (DcLink,), {"DISCHARGE_OHM": 3_400.0, "__slots__": ()})()
@@ -162,6 +169,8 @@ BATTERY: tuple[Mutant, ...] = (
            standing=past(Vcu.standing, 100 * ms)),
     mutant("VEH-003", "check", "DC link is not discharged", Inv,
            "test_key_off_when_slow_opens_contactors", "DcLinkVoltage", discharge_wanted=always(False)),
+    mutant("VEH-003", "state", "precharge that has begun goes on after key-off", Bms,
+           "test_key_off_during_precharge_opens_contactors", "Contactor", follow_request=precharge_goes_on),
     mutant("VEH-003", "threshold", "discharge of the DC link ends at 75 V", Inv,
            "test_crash_opens_contactors_at_any_speed", "DcLinkVoltage", SAFE_LINK_V=75.0),
     mutant("VEH-003", "time", "discharge resistor is three times too large", VehiclePlant,

@@ -63,6 +63,15 @@ def reverse_is_kept(self: Vcu) -> None:
     Vcu.tick(self)
 
 
+def reverse_by_speed_in_drive(self: Vcu) -> int:
+    reason = Vcu.refusal_of_reverse(self)
+    return NO_REASON if reason == SPEED_TOO_HIGH and self.gear != D else reason
+
+
+def reverse_out_of_drive_only(self: Vcu) -> int:
+    return Vcu.refusal_of_reverse(self) or (NOT_READY if self.gear != D else NO_REASON)
+
+
 def neutral_instead_of_reverse(self: Vcu) -> int:
     reason = Vcu.refusal_of_reverse(self)
     if reason == SPEED_TOO_HIGH:
@@ -77,6 +86,14 @@ def direction_by_state(self: Vcu) -> int:
 
 def direction_in_limp(self: Vcu) -> int:
     return 1 if self.machine.state == "Limp" and self.gear in (N, P) else Vcu.direction(self)
+
+
+def neutral_out_of_reverse(self: Vcu) -> int:
+    if self.gear == R:
+        self.was_in_reverse = True
+    elif self.gear != N:
+        self.was_in_reverse = False
+    return -1 if self.gear == N and getattr(self, "was_in_reverse", False) else Vcu.direction(self)
 
 
 def creep(self: Vcu) -> int:
@@ -109,6 +126,10 @@ def limit_that_stays(self: Vcu, limit: float) -> float:
     return min(limit, self.lowest)
 
 
+def half_torque_backward(self: Vcu, driver: float, limit: float) -> float:
+    return Vcu.drive_torque(self, driver, limit) * (0.5 if self.gear == R else 1.0)
+
+
 def both_pressed_at_the_limit(self: Vcu) -> bool:
     return self.accelerator >= self.OVERRIDE_PERCENT and self.brake >= self.OVERRIDE_PERCENT
 
@@ -120,6 +141,19 @@ def released_below(percent: float) -> Any:
 def override_without_time(self: Vcu) -> None:
     if self.both_pressed():
         self.brake_override = True
+    Vcu.watch_both_pedals(self)
+
+
+def overlaps_that_add_up(self: Vcu) -> None:
+    """The time for which both pedals were pressed is kept when one is released."""
+    if self.both_pressed():
+        self.pressed_at = getattr(self, "pressed_at", None) or self.now
+        if self.now - self.pressed_at + getattr(self, "pressed_for", 0) >= self.OVERRIDE_TIME:
+            self.brake_override = True
+    elif getattr(self, "pressed_at", None):
+        self.pressed_for = getattr(self, "pressed_for", 0) + self.now - self.pressed_at
+        self.pressed_at = None
+        self.brake_override = self.pressed_for >= self.OVERRIDE_TIME
     Vcu.watch_both_pedals(self)
 
 
@@ -201,6 +235,10 @@ DRIVE: tuple[Mutant, ...] = (
            "test_reverse_is_selected_when_slow", "Gear", REVERSE_MAX_KMH=2.8),
     mutant("VEH-005", "check", "Reverse comes in at any speed", Vcu,
            "test_reverse_is_ignored_when_fast", "Gear", REVERSE_MAX_KMH=400.0),
+    mutant("VEH-005", "check", "Reverse comes in at any speed out of N", Vcu,
+           "test_reverse_is_ignored_when_rolling_in_neutral", "Gear", refusal_of_reverse=reverse_by_speed_in_drive),
+    mutant("VEH-005", "check", "Reverse comes in out of Drive only", Vcu,
+           "test_reverse_is_selected_out_of_park", "Gear", refusal_of_reverse=reverse_out_of_drive_only),
     mutant("VEH-005", "state", "ignored request for Reverse comes in later", Vcu,
            "test_ignored_reverse_does_not_come_in_later", "Gear", tick=reverse_is_kept),
     mutant("VEH-005", "state", "ignored request for Reverse leaves Drive for N", Vcu,
@@ -217,7 +255,9 @@ DRIVE: tuple[Mutant, ...] = (
     mutant("VEH-006", "check", "torque request respects no limit", Vcu,
            "test_hot_inverter_limits_the_torque", "TorqueRequest", drive_torque=driver_alone),
     mutant("VEH-006", "check", "torque request respects the limit by speed only", Vcu,
-           "test_torque_never_exceeds_its_limits", "", limit_of_request=driver_and_speed),
+           "test_torque_never_exceeds_its_limits", "torque request", limit_of_request=driver_and_speed),
+    mutant("VEH-006", "check", "Reverse gives half the torque", Vcu,
+           "test_torque_follows_the_accelerator_in_reverse", "TorqueRequest", drive_torque=half_torque_backward),
     mutant("VEH-006", "state", "limit that has ended stays", Vcu,
            "test_torque_comes_back_when_the_limit_does", "TorqueRequest", limit_of_request=limit_that_stays),
     mutant("VEH-006", "check", "limits do not hold in Reverse", Vcu,
@@ -244,6 +284,8 @@ DRIVE: tuple[Mutant, ...] = (
     mutant("VEH-007", "check", "brake does not override in Reverse", Vcu,
            "test_brake_overrides_the_accelerator_in_reverse", "TorqueRequest",
            drive_torque=overridden_forward_only),
+    mutant("VEH-007", "state", "short overlaps add up", Vcu,
+           "test_short_overlaps_do_not_add_up", "TorqueRequest", watch_both_pedals=overlaps_that_add_up),
     mutant("VEH-007", "state", "releasing the brake ends the override", Vcu,
            "test_override_lasts_until_the_accelerator_is_released", "TorqueRequest",
            accelerator_released=lambda self: self.brake < 10.0),
@@ -294,6 +336,8 @@ DRIVE: tuple[Mutant, ...] = (
            "test_pedals_do_nothing_in_park_and_neutral", "TorqueRequest", direction=direction_by_state),
     mutant("VEH-014", "check", "accelerator works in N", Vcu,
            "test_park_and_neutral_take_the_torque_away_at_standstill", "TorqueRequest", direction=creep),
+    mutant("VEH-014", "state", "N out of Reverse leaves the torque", Vcu,
+           "test_neutral_takes_the_torque_away_in_reverse", "TorqueRequest", direction=neutral_out_of_reverse),
     mutant("VEH-014", "check", "accelerator works in N and P while in Limp", Vcu,
            "test_no_torque_in_limp_without_a_gear", "TorqueRequest", direction=direction_in_limp),
     mutant("VEH-014", "threshold", "accelerator on the floor asks for 0.2 Nm in N and P", Vcu,

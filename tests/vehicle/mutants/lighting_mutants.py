@@ -52,6 +52,11 @@ def emergency_before_hazard(self: Bcm) -> str:
     return "EmergencyStop" if self.emergency else Bcm.wanted_mode(self)
 
 
+def emergency_that_goes_first(self: Bcm) -> str:
+    """Who has the indicators as emergency stop signal keeps them."""
+    return "EmergencyStop" if self.mode == "EmergencyStop" and self.emergency else Bcm.wanted_mode(self)
+
+
 def indicators_before_emergency(self: Bcm) -> str:
     mode = Bcm.wanted_mode(self)
     return self.direction if mode == "EmergencyStop" and self.direction != "Off" else mode
@@ -180,6 +185,8 @@ LIGHTING: tuple[Mutant, ...] = (
     mutant("VEH-022", "check", "emergency stop signal overrides the hazard lights", Bcm,
            "test_hazard_overrides_the_emergency_stop_signal", "flashes_as_direction_indicator",
            wanted_mode=emergency_before_hazard),
+    mutant("VEH-022", "state", "emergency stop signal that has begun keeps the indicators", Bcm,
+           "test_hazard_takes_over_from_the_emergency_stop_signal", "flash", wanted_mode=emergency_that_goes_first),
     mutant("VEH-022", "check", "indicators override the emergency stop signal", Bcm,
            "test_emergency_stop_signal_overrides_the_indicators", "Right", wanted_mode=indicators_before_emergency),
     mutant("VEH-022", "check", "indicators override the hazard lights", Bcm,
@@ -202,7 +209,7 @@ LIGHTING: tuple[Mutant, ...] = (
     mutant("VEH-023", "threshold", "emergency stop signal goes on down to 2.3 m/s²", Bcm,
            "test_emergency_stop_signal_ends", "IndicatorMode", EMERGENCY_OFF_MPS2=2.3),
     mutant("VEH-023", "threshold", "emergency stop signal ends below 2.55 m/s²", Bcm,
-           "test_emergency_stop_signal_goes_on", "", EMERGENCY_OFF_MPS2=2.55),
+           "test_emergency_stop_signal_goes_on", "flashed only", EMERGENCY_OFF_MPS2=2.55),
     mutant("VEH-023", "time", "emergency stop signal flashes at 2.9 Hz", Bcm,
            "test_emergency_stop_signal_flashes_quickly", "flashes_as_emergency_stop", EMERGENCY_TICK=172 * ms),
     mutant("VEH-023", "time", "emergency stop signal flashes at 5.3 Hz", Bcm,
@@ -211,7 +218,7 @@ LIGHTING: tuple[Mutant, ...] = (
            "test_hard_braking_flashes_all_indicators", "Indicator",
            _receiver=hears_late("VehicleSpeedBody", 200 * ms)),
     mutant("VEH-023", "check", "emergency stop signal ends below 50 km/h", Bcm,
-           "test_emergency_stop_signal_goes_on", "", is_emergency_stop=emergency_above_50_only),
+           "test_emergency_stop_signal_goes_on", "flashed only", is_emergency_stop=emergency_above_50_only),
     mutant("VEH-023", "state", "emergency stop signal never ends", Bcm,
            "test_emergency_stop_signal_ends", "IndicatorMode", is_emergency_stop=emergency_that_stays),
     # -- VEH-024: failed indicator lamps -----------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def mutant(
 
 
 def late(method: Method, by: Duration) -> Method:
-    """A method that does the same, but ``by`` later. What it is given is as old then; what it looks up itself is not."""
+    """A method that does the same, but ``by`` later, with what it was given then; what it looks up itself is new."""
 
     def delayed(self: Ecu, *arguments: Any, **keywords: Any) -> None:
         self.after(by, lambda: method(self, *arguments, **keywords))

@@ -60,6 +60,7 @@ def test_every_requirement_has_mutants(requirement: str) -> None:
 def test_mutants_have_names_of_their_own() -> None:
     faults = [mutant.fault for mutant in MUTANTS]
     assert len(set(faults)) == len(faults)
+    assert all(mutant.test and mutant.shows for mutant in MUTANTS)
     assert {mutant.requirement for mutant in MUTANTS} == set(REQUIREMENTS)
 
 
