@@ -106,9 +106,10 @@ class Guard:
             self._judge("crc", rx, f"{supervised.title} has a wrong checksum")
         else:
             supervised.expected = reading.following
-            reset_at = supervised.transmitter.reset_at
             # A frame whose last bits are on the wire when its sender is reset still arrives, with the old counter.
-            if supervised.reset_at != reset_at and rx.time - self._times.duration(rx.frame) >= (reset_at or 0):
+            began = rx.time - self._times.duration(rx.frame)
+            reset_at = max((at for at in supervised.transmitter.resets if at <= began), default=None)
+            if supervised.reset_at != reset_at:
                 supervised.reset_at = reset_at
             elif expected is not None and expected != reading.counter:
                 text = f"{supervised.title} has the counter {reading.counter}, expected {expected}"

@@ -59,6 +59,8 @@ class Transmitter:
         """Whether the node sends on this channel; single messages may be silent all the same."""
         self.reset_at: int | None = None
         """When :meth:`reset` was called last, ns: in frames that begin later the counters begin anew."""
+        self.resets: list[int] = []
+        """When it was ever called, ns."""
         self._loop = loop
         self.messages = tuple(TxMessage(loop, port, plan, owner) for plan in plans)
         self._by_name = {message.plan.message.name: message for message in self.messages}
@@ -99,6 +101,7 @@ class Transmitter:
             self.port.power(False)
             self.port.power(True)
         self.reset_at = self._loop.now
+        self.resets.append(self.reset_at)
         for message in self.messages:
             message.reset(keep_values=keep_values)
 

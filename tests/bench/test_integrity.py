@@ -158,6 +158,20 @@ def test_a_sender_may_restart_at_any_instant(lamp_blueprint: Blueprint, act: Act
             bench.world.loop.failure = None
 
 
+def test_and_again_in_the_last_bits_of_its_first_frame(lamp_blueprint: Blueprint) -> None:
+    for early in range(0, 24, 2):
+        with Bench(lamp_blueprint) as bench:
+            bench.wait(100 * ms)
+            bench.node("PEDAL").reset()
+            first = bench.expect(bench.signal("BrakePedal").received(), within=20 * ms).latency
+        with Bench(lamp_blueprint) as bench:
+            bench.wait(100 * ms)
+            bench.node("PEDAL").reset()
+            bench.wait(first - early * us)
+            bench.node("PEDAL").reset()
+            bench.wait(50 * ms)
+
+
 SLOW = """[cycle]
 Pedals = "1 s"
 """
