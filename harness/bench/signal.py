@@ -59,12 +59,8 @@ def find_signal(bench: Bench, name: str) -> BenchSignal:
 
 
 def _matches(network: Network, name: str) -> list[tuple[MessageDef, SignalDef]]:
-    return [
-        (message, signal)
-        for message in network.messages
-        for signal in message.signals
-        if name in (signal.name, signal.full_name)
-    ]
+    message, dot, signal = name.rpartition(".")
+    return [found for found in network.with_signal(signal) if not dot or found[0].name == message]
 
 
 def value_text(value: object, unit: str) -> str:

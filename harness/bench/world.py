@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import TypeVar
 
 from harness.bench.blueprint import Blueprint, ChannelPlan
@@ -168,15 +169,23 @@ class World:
 
     def tx(self, name: str) -> TxMessage:
         """The sending side of a message, ``Message`` or ``channel.Message``, whichever node sends it."""
-        every = list(self._transmitted())
-        found = [tx for tx in every if name in (tx.name, f"{tx.channel}.{tx.name}")]
+        found = self._senders.get(name, [])
         if len(found) == 1:
             return found[0]
         if found:
             names = ", ".join(f"{tx.channel}.{tx.name}" for tx in found)
             raise UnknownSignalError(f"message {name!r} is sent on several channels; name one of {names}")
-        known = (tx.name for tx in every)
+        known = (tx.name for tx in self._transmitted())
         raise UnknownSignalError(f"no node of this bench sends a message {name!r}{nearest(name, known)}")
+
+    @cached_property
+    def _senders(self) -> dict[str, list[TxMessage]]:
+        """By ``Message`` and by ``channel.Message``."""
+        senders: dict[str, list[TxMessage]] = {}
+        for tx in self._transmitted():
+            senders.setdefault(tx.name, []).append(tx)
+            senders[f"{tx.channel}.{tx.name}"] = [tx]
+        return senders
 
     def tx_of(self, name: str) -> list[TxMessage]:
         """The sending side of one message, or of all messages of a node."""

@@ -43,14 +43,14 @@ class Database:
     remarks: tuple[str, ...] = ()
     _by_name: dict[str, MessageDef] = field(init=False, repr=False)
     _by_key: dict[int, MessageDef] = field(init=False, repr=False)
-    _by_signal: dict[str, list[SignalDef]] = field(init=False, repr=False)
+    _by_signal: dict[str, list[tuple[MessageDef, SignalDef]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        by_signal: dict[str, list[SignalDef]] = {}
+        by_signal: dict[str, list[tuple[MessageDef, SignalDef]]] = {}
         by_name = {message.name: message for message in self.messages}
         for message in by_name.values():
             for signal in message.signals:
-                by_signal.setdefault(signal.name, []).append(signal)
+                by_signal.setdefault(signal.name, []).append((message, signal))
         object.__setattr__(self, "_by_name", by_name)
         object.__setattr__(self, "_by_key", {message.key: message for message in self.messages})
         object.__setattr__(self, "_by_signal", by_signal)
@@ -70,6 +70,10 @@ class Database:
         """The message with that identifier (11 bits, or 29 when ``extended``); None when there is none."""
         return self._by_key.get(identifier | EXTENDED if extended else identifier)
 
+    def with_signal(self, name: str) -> Sequence[tuple[MessageDef, SignalDef]]:
+        """The signals of that name, each with its message; none for an unknown one."""
+        return self._by_signal.get(name, ())
+
     def signal(self, name: str) -> SignalDef:
         """A signal by ``"Message.Signal"``, or by its own name where only one message has it.
 
@@ -78,11 +82,11 @@ class Database:
         message, dot, signal = name.rpartition(".")
         if dot:
             return self.message(message).signal(signal)
-        found = self._by_signal.get(name, [])
+        found = self.with_signal(name)
         if len(found) == 1:
-            return found[0]
+            return found[0][1]
         if found:
-            choice = ", ".join(repr(signal.full_name) for signal in found)
+            choice = ", ".join(repr(signal.full_name) for _, signal in found)
             raise UnknownSignalError(f"signal {name!r} is in {len(found)} messages: write one of {choice}")
         close = nearest(name, self._by_signal)
         raise UnknownSignalError(f"database {self.path.name} has no signal {name!r}{close}")

@@ -143,7 +143,7 @@ class Network:
         if dot:
             message = self.message(message_name)
             return message, message.signal(signal_name)
-        found = self._with_signal(name)
+        found = self.with_signal(name)
         if len(found) == 1:
             return found[0]
         if found:
@@ -163,10 +163,11 @@ class Network:
 
     def short_name(self, definition: SignalDef) -> str:
         """The shortest name that :meth:`find` understands: the signal's own, else ``Message.Signal``."""
-        return definition.full_name if len(self._with_signal(definition.name)) > 1 else definition.name
+        return definition.full_name if len(self.with_signal(definition.name)) > 1 else definition.name
 
-    def _with_signal(self, name: str) -> list[tuple[MessageDef, SignalDef]]:
-        return [(message, signal) for message in self.messages for signal in message.signals if signal.name == name]
+    def with_signal(self, name: str) -> list[tuple[MessageDef, SignalDef]]:
+        """The signals of that name, each with its message; none for an unknown one."""
+        return [found for database in self.databases for found in database.with_signal(name)]
 
     def _named(self, key: int) -> str:
         message = self.message_of(key)

@@ -91,7 +91,8 @@ class Watch:
     @property
     def violated_at(self) -> int | None:
         """When the predicate was first not True (False, or no data), ns; None so far."""
-        self._expire_until(self._loop.now)
+        if self._expires < self._loop.now:  # asked once per instant, so even a call counts
+            self._expire_until(self._loop.now)
         return self._violated_at
 
     @property
