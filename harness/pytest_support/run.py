@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, IntegrityError
 from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
@@ -101,9 +101,13 @@ class Run:
         """Run the test, judge what its worlds saw, and write the evidence."""
         __tracebackhide__ = True
         if item.nodeid not in self.claims:
-            return (yield)
+            outcome = yield
+            red = self.worlds.judge(None)  # it may have asked for a bench while it ran
+            if red is not None:
+                raise red
+            return outcome
         failure: BaseException | None = None
-        outcome: object = None
+        outcome = None
         tested = self._property(item)
         with tested if tested is not None else nullcontext():
             try:
@@ -178,8 +182,7 @@ class Run:
         if not mine:
             return report
         error = call.excinfo.value if call.excinfo is not None else None
-        if hasattr(report, "wasxfail") and isinstance(error, HarnessError) and not isinstance(error, AssertionError):
-            # An expected failure is one of the product. A bench that cannot run the test is none.
+        if hasattr(report, "wasxfail") and self._is_unexpected(item, error):
             del report.wasxfail
             report.outcome = "failed"
         verdict = _verdict(report, error)
@@ -191,6 +194,12 @@ class Run:
         if verdict not in (None, Verdict.PASSED):
             self._note_red(item, report, error, verdict)
         return report
+
+    def _is_unexpected(self, item: pytest.Item, error: BaseException | None) -> bool:
+        """An expected failure is one of the product. A bench that cannot run the test is none, nor is an incident."""
+        if isinstance(error, IntegrityError):
+            return not any(mark.kwargs.get("raises") for mark in item.iter_markers("xfail"))
+        return self.worlds.troubled or (isinstance(error, HarnessError) and not isinstance(error, AssertionError))
 
     def _note_red(
         self, item: pytest.Item, report: pytest.TestReport, error: BaseException | None, verdict: Verdict

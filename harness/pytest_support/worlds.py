@@ -11,7 +11,7 @@ import pytest
 
 from harness.bench import Bench, Blueprint
 from harness.ecu import Ecu
-from harness.errors import HarnessError
+from harness.errors import Blocked, HarnessError
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
@@ -38,6 +38,14 @@ class OpenWorld:
         fresh = failures[self.accounted :]
         self.accounted = len(failures)
         return fresh
+
+    def pass_on(self) -> None:
+        """Another test begins: it cannot run in a world that has stopped, but that is not its failure."""
+        loop = self.bench.world.loop
+        if loop.failure is not None and not isinstance(loop.failure, Blocked):
+            first = str(loop.failure).splitlines()[0]
+            loop.failure = Blocked(f"this world was stopped in an earlier test: {first}")
+            self.take_failures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,8 @@ class Worlds:
     seed: int
     shares: list[Share] = field(default_factory=list)
     """What the running test (for a property: the running example) has used so far."""
+    troubled: bool = False
+    """Whether a world of the running test went wrong, whatever the test made of it."""
     between: list[HarnessError] = field(default_factory=list)
     """What went wrong in a world that outlived its test, while no test was running."""
     _escaped: list[HarnessError] = field(default_factory=list)
@@ -139,6 +149,9 @@ class Worlds:
         self.collect_between()
         self._test += 1
         self._escaped = []
+        self.troubled = False
+        for world in self._alive:
+            world.pass_on()
         self.shares = [
             Share(world, len(world.bench.journal), int(world.bench.now), len(world.bench.incidents.collected))
             for world in self._alive
@@ -165,7 +178,9 @@ class Worlds:
 
         An incident outweighs a skip, *blocked* and *inconclusive*; beside a failure it is added as a note.
         """
-        return _judge([*self._escaped, *(each for world in self._alive for each in world.take_failures())], failure)
+        seen = [*self._escaped, *(each for world in self._alive for each in world.take_failures())]
+        self.troubled = bool(seen)
+        return _judge(seen, failure)
 
 
 def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseException | None:

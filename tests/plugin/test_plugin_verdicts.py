@@ -121,6 +121,74 @@ def test_failed(bench):
     assert outcome.results["test_blocked"]["status"] == "broken"
 
 
+def test_expected_failure_does_not_hide_an_incident_unless_it_names_it(project: Project) -> None:
+    project.suite(
+        """
+from harness.errors import IntegrityError
+
+def break_it(bench):
+    bench.send("can", Frame(0x7AB))
+    bench.wait(1 * s)
+
+@pytest.mark.xfail
+def test_incident(bench):
+    break_it(bench)
+
+@pytest.mark.xfail(raises=ExpectationFailed)
+def test_beside(bench):
+    with pytest.raises(IntegrityError):
+        break_it(bench)
+    raise ExpectationFailed("known")
+
+@pytest.mark.xfail(raises=IntegrityError)
+def test_named(bench):
+    break_it(bench)
+"""
+    )
+    assert "2 failed, 1 xfailed in" in project.run().out
+
+
+def test_a_bench_that_a_test_asks_for_while_it_runs_is_judged_too(project: Project) -> None:
+    project.suite(
+        """
+@pytest.mark.parametrize("name", ["bench", "open_bench"])
+def test_a(request, name):
+    bench = request.getfixturevalue(name)
+    with contextlib.suppress(HarnessError), bench() if name == "open_bench" else contextlib.nullcontext(bench) as bench:
+        bench.send("can", Frame(0x7AB))
+        bench.wait(1 * s)
+"""
+    )
+    project.write("suites/test_it.py", "import contextlib\n" + (project.folder / "suites/test_it.py").read_text())
+    outcome = project.run()
+    # The plugin wakes up with the first of them, and has to wait for its teardown.
+    assert "1 failed, 1 passed, 1 error in" in outcome.out
+
+
+def test_a_stopped_world_blocks_the_tests_after_it(project: Project) -> None:
+    project.suite(
+        """
+@pytest.fixture(scope="module")
+def shared(open_bench):
+    with open_bench() as bench:
+        yield bench
+
+def test_a(shared):
+    shared.set("HazardSwitch", "On")
+    shared.wait(1 * s)
+
+def test_b(shared):
+    shared.wait(1 * s)
+
+def test_c(bench):
+    bench.wait(1 * s)
+"""
+    )
+    outcome = project.run()
+    assert "1 passed, 1 error, 1 blocked in" in outcome.out
+    assert "Blocked: this world was stopped in an earlier test: Lamp.hazard" in outcome.out
+
+
 def test_worlds_closed_by_hand_are_judged(project: Project) -> None:
     project.suite(
         """
