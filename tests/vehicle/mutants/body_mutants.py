@@ -6,6 +6,7 @@ from typing import Any
 
 from mutant import Mutant, always, hears_late, mutant, nothing
 
+from harness.ecu import RxMessage
 from harness.units import ms
 from simulators.bcm import Bcm
 
@@ -53,7 +54,7 @@ def remote_ignores_the_door(self: Bcm, value: float, previous: float | None) -> 
         Bcm.remote_pressed(self, value, previous)
 
 
-def auto_lock_after_a_crash(self: Bcm, message: object) -> None:
+def auto_lock_after_a_crash(self: Bcm, message: RxMessage) -> None:
     hold, self.crash_hold = self.crash_hold, None
     Bcm.watch_speed(self, message)
     self.crash_hold = hold

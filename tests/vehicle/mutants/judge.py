@@ -6,6 +6,7 @@ mutant that it is asked about.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, redirect_stdout
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import pytest
+from control_mutants import CONTROLS
 from mutant import Mutant
 from tables import MUTANTS
 
@@ -76,6 +78,7 @@ def _serve(connection: Connection) -> None:
     """Collect the suites and answer until nobody asks any more."""
     from hypothesis import Phase, settings
 
+    os.environ.pop("PYTEST_ADDOPTS", None)  # they are meant for the run that asks
     settings.register_profile("mutants", database=None, phases=[Phase.explicit, Phase.generate])
     options = ["-q", "-s", "-m", "", "-p", "no:cacheprovider", "--hypothesis-profile=mutants", "--harness-seed=0"]
     options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
@@ -105,7 +108,7 @@ class _Served:
         config.stash[_SERVED] = self
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        by_name = {mutant.fault: mutant for mutant in MUTANTS}
+        by_name = {mutant.fault: mutant for mutant in (*MUTANTS, *(control for _, control in CONTROLS))}
         while not self.ended:
             try:
                 wanted = by_name[self.connection.recv()]

@@ -114,7 +114,7 @@ def restarting(model: type[Ecu], after: int | None) -> Any:
     def start(self: Ecu) -> None:
         model.start(self)
         for link in self._links.values():
-            link.port._restart_after = after  # type: ignore[attr-defined]
+            link.port._restart_after = after
 
     return start
 
@@ -127,7 +127,7 @@ def deaf_after_bus_off(self: Ic) -> None:
         if state is ErrorState.BUS_OFF:
             self.deaf_until = self.now + 600_000_000
 
-    self._links["body"].port.on_state(struck)  # type: ignore[attr-defined]
+    self._links["body"].port.on_state(struck)
 
 
 def unless_deaf(self: Ic) -> None:
@@ -136,7 +136,7 @@ def unless_deaf(self: Ic) -> None:
 
 
 def bus_off_forgives_pedals(self: Vcu) -> None:
-    if self._links["powertrain"].port.state is ErrorState.BUS_OFF:  # type: ignore[attr-defined]
+    if self._links["powertrain"].port.state is ErrorState.BUS_OFF:
         self.pedals_heard = self.now
     Vcu.supervise_pedals(self)
 
@@ -149,7 +149,7 @@ def off_when_passive(self: Bcm) -> None:
             self.network.sleep()
             self.after(1_000 * ms, self.network.wake)
 
-    self._links["body"].port.on_state(struck)  # type: ignore[attr-defined]
+    self._links["body"].port.on_state(struck)
 
 
 NETWORK: tuple[Mutant, ...] = (

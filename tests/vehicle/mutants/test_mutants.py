@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator
 
 import pytest
+from control_mutants import CONTROLS
 from judge import ROOT, Judge
 from mutant import Mutant
 from tables import MUTANTS
@@ -41,6 +42,11 @@ SAMPLE = {
 def judge() -> Iterator[Judge]:
     with Judge() as judge:
         yield judge
+
+
+@pytest.mark.parametrize(("verdict", "control"), CONTROLS, ids=lambda each: str(each).partition(": ")[2] or each)
+def test_the_judge_can_tell(judge: Judge, verdict: str, control: Mutant) -> None:
+    assert judge.judge(control).verdict == verdict
 
 
 def of(requirement: str) -> list[Mutant]:
