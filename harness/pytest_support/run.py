@@ -119,7 +119,12 @@ class Run:
         if tested is not None:
             failure = tested.reason(failure)
         failure = self.worlds.judge(failure)
-        self._leave_evidence(item, failure, tested)
+        try:
+            self._leave_evidence(item, failure, tested)
+        except Exception as error:
+            if failure is None:
+                raise
+            failure.add_note(f"its evidence is not complete: {type(error).__name__}: {error}")
         if failure is not None:
             raise failure
         return outcome

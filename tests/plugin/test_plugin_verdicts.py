@@ -189,6 +189,23 @@ def test_c(bench):
     assert "Blocked: this world was stopped in an earlier test: Lamp.hazard" in outcome.out
 
 
+def test_evidence_that_cannot_be_written_does_not_hide_the_failure(project: Project) -> None:
+    project.suite(
+        """
+def test_fails(bench):
+    bench.expect(bench.signal("BrakeLamp") == "On", within=20 * ms)
+
+def test_passes(bench):
+    bench.wait(20 * ms)
+"""
+    )
+    project.write("reports", "a file where a folder should be")
+    outcome = project.run("--record", "all")
+    assert "1 failed, 1 error in" in outcome.out
+    assert "ExpectationFailed: expect BrakeLamp == On within 20 ms" in outcome.out
+    assert "its evidence is not complete: ReportError: recording" in outcome.out
+
+
 def test_worlds_closed_by_hand_are_judged(project: Project) -> None:
     project.suite(
         """
