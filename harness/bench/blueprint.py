@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from harness.bench.file import BenchFile, NodeState, load_bench_file
 from harness.bus.length import BitTimes, Lengths
-from harness.ecu import Ecu
+from harness.ecu import Ecu, Names
 from harness.errors import BenchFileError, DatabaseError, HarnessWarning, nearest
 from harness.plant import Plant
 from harness.restbus import Catalogue, MessagePlan, Supplements, plan_messages
@@ -43,6 +43,10 @@ class ChannelPlan:
     lengths: Lengths
     """Durations of frames, as far as some world has had to work them out."""
 
+    def connects(self, node: str) -> bool:
+        """Whether a node is on this channel."""
+        return node in self.members or node in self.plans
+
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
@@ -53,6 +57,8 @@ class Blueprint:
     nodes: tuple[str, ...]
     models: Mapping[str, type[Ecu]]
     plant: type[Plant]
+    names: Mapping[str, Names]
+    """What names mean to each simulated node."""
 
     @classmethod
     def load(cls, path: str | Path) -> Blueprint:
@@ -72,7 +78,8 @@ class Blueprint:
             if spec.model is not None and spec.state is NodeState.SIMULATED
         }
         plant = _model(file, file.plant, "plant.model", Plant) if file.plant else Plant
-        return cls(file, channels, tuple(sorted({*nodes, *models})), models, plant)
+        names = {node: _names(node, channels) for node in models}
+        return cls(file, channels, tuple(sorted({*nodes, *models})), models, plant, names)
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of the bench file's databases by file name, for the evidence."""
@@ -120,6 +127,12 @@ def _supplemented(database: Database, file: BenchFile) -> Database:
         for message in database.messages
     )
     return replace(database, messages=tuple(messages))
+
+
+def _names(node: str, channels: tuple[ChannelPlan, ...]) -> Names:
+    own = [channel for channel in channels if channel.connects(node)]
+    messages = {channel.name: channel.messages for channel in own}
+    return Names(node, messages, {channel.name: channel.plans.get(node, ()) for channel in own})
 
 
 def _warn_of_remarks(database: Database) -> None:

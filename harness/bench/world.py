@@ -120,8 +120,8 @@ class World:
             )
         node = Node(name, spec)
         for channel in self.channels.values():
-            plans = channel.plan.plans.get(name, ())
-            if plans or name in channel.plan.members:
+            if channel.plan.connects(name):
+                plans = channel.plan.plans.get(name, ())
                 controller = channel.bus.attach(name, restart_after=spec.restart_after)
                 node.controllers[channel.name] = controller
                 node.transmitters[channel.name] = transmitter = Transmitter(self.loop, controller, plans, node.owner)
@@ -133,7 +133,10 @@ class World:
             name: Link(controller, self.channels[name].plan.messages, node.transmitters[name])
             for name, controller in node.controllers.items()
         }
-        context = EcuContext(node.name, self.loop, node.owner, links, self.plant, node.spec.parameters)
+        context = EcuContext(
+            node.name, self.loop, node.owner, links, self.plant, node.spec.parameters,
+            names=self.blueprint.names.get(node.name),
+        )  # fmt: skip
         return _build(_who(node, model), lambda: model(context))
 
     def _follow_network(self, sleep_after: int) -> None:

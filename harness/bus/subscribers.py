@@ -38,6 +38,7 @@ class Subscribers:
     def __init__(self, controllers: Sequence[Controller]) -> None:
         self._controllers = controllers
         self._subscriptions: list[Subscription] = []
+        self._routed = False  # whether some controller has routes
 
     def add(self, subscription: Subscription) -> Callable[[], None]:
         """Serve a subscription from the next frame on; returns what cancels it, at once."""
@@ -54,8 +55,10 @@ class Subscribers:
 
     def forget_routes(self) -> None:
         """Somebody came or went."""
-        for controller in self._controllers:
-            controller.routes = {}
+        if self._routed:
+            self._routed = False
+            for controller in self._controllers:
+                controller.routes.clear()
 
     def route(self, sender: Controller, order: int, frame: Frame) -> list[Subscription]:
         """Who gets the frames of this sender and arbitration order, in the order of subscription."""
@@ -70,4 +73,5 @@ class Subscribers:
         if len(sender.routes) >= _ROUTES_LIMIT:
             sender.routes.clear()
         sender.routes[order] = route
+        self._routed = True
         return route

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from harness.ecu.names import Names
 from harness.loop import Loop, Owner
 from harness.plant import Plant
 from harness.restbus import Catalogue, Transmitter
@@ -36,7 +37,8 @@ class EcuContext:
 
     name: of the node. owner: of the node, with its clock's drift; shared with the transmitters.
     links: by channel name. nvm: non-volatile memory; hand in the same dict again to keep it over several worlds.
-    parameters: the node's ``parameters`` in the bench file.
+    parameters: the node's ``parameters`` in the bench file. names: what names mean to the node; None: what its links
+    say, worked out anew.
     """
 
     name: str
@@ -46,3 +48,4 @@ class EcuContext:
     plant: Plant
     parameters: Mapping[str, Any] = field(default_factory=dict)
     nvm: dict[str, Any] = field(default_factory=dict)
+    names: Names | None = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from harness.ecu.context import EcuContext, Link
 from harness.ecu.hooks import Hook, hooks_of
+from harness.ecu.names import Names
 from harness.ecu.receive import Number, RxMessage
-from harness.errors import ConfigError, UnknownSignalError, nearest
 from harness.loop import Loop, Timer
 from harness.memo import Memo
 from harness.units import Duration, duration
@@ -68,16 +68,15 @@ class Ecu:
         self.parameters = context.parameters
         self.powered = False
         self._links = context.links
+        self._names = context.names or _names(context)
         self.network = Sleep(self)
         self._received: dict[tuple[str, str], RxMessage] = {}
-        self._signals = Memo(self._find_signal)
-        self._targets = Memo(self._find_targets)
+        self._signals = Memo(self._reception)
+        self._targets = Memo(self._transmission)
         self._machines: list[StateMachine] = []
         self._cyclic: list[tuple[int, int | None, Callable[[], object]]] = []
-        for channel, link in self._links.items():
-            for plan in link.messages.values():
-                if self.name in plan.message.receivers:
-                    self._receiver(channel, plan)
+        for channel, plan in self._names.received:
+            self._receiver(channel, plan)
         for method, hooks in self._hooks.items():
             for hook in hooks:
                 self._connect(hook, getattr(self, method))
@@ -133,8 +132,7 @@ class Ecu:
 
         Raises :class:`~harness.errors.UnknownSignalError`.
         """
-        channel, plan = self._find_message(message)
-        return self._receiver(channel, plan)
+        return self._receiver(*self._names.messages[message])
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -150,16 +148,8 @@ class Ecu:
 
     def tx(self, message: str) -> TxMessage:
         """A message that this node sends. Raises :class:`~harness.errors.UnknownSignalError`."""
-        channel, _, name = message.rpartition(":")
-        links = self._links_of(channel)
-        found = [link.transmitter.message(name) for link in links.values() if name in link.transmitter]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            choice = " or ".join(f"'{tx.channel}:{tx.name}'" for tx in found)
-            raise UnknownSignalError(f"{self.name} sends {name!r} on several channels: write {choice}")
-        known = [tx.name for link in links.values() for tx in link.transmitter.messages]
-        raise UnknownSignalError(f"{self.name} sends no message {name!r}{nearest(name, known)}")
+        channel, name = self._names.sent[message]
+        return self._links[channel].transmitter.message(name)
 
     def forward(self, message: RxMessage, target: str) -> None:
         """Send the last valid payload of a received message as another one, at once (a gateway's route).
@@ -241,96 +231,22 @@ class Ecu:
                 received.attach()
         return received
 
-    def _links_of(self, channel: str) -> Mapping[str, Link]:
-        if not channel:
-            return self._links
-        if channel not in self._links:
-            raise ConfigError(f"{self.name} is not on channel {channel!r}{nearest(channel, self._links)}")
-        return {channel: self._links[channel]}
+    def _reception(self, signal: str) -> tuple[RxMessage, str]:
+        place, name = self._names.signals[signal]
+        return self._receiver(*place), name
 
-    def _others(self, channel: str) -> Iterable[tuple[str, MessagePlan]]:
-        """All messages of the node's channels that it does not send itself."""
-        for name, link in self._links_of(channel).items():
-            for plan in link.messages.values():
-                if plan.message.name not in link.transmitter:
-                    yield name, plan
+    def _transmission(self, names: tuple[str, ...]) -> list[tuple[TxMessage, tuple[tuple[str, str], ...] | None]]:
+        targets = self._names.targets[names]
+        return [(self._links[channel].transmitter.message(name), pairs) for channel, name, pairs in targets]
 
-    def _carriers(self, channel: str, signal: str) -> list[tuple[str, MessagePlan]]:
-        """The messages of others that have a signal of this name."""
-        return [
-            (name, plan)
-            for name, link in self._links_of(channel).items()
-            for plan in link.messages.with_signal(signal)
-            if plan.message.name not in link.transmitter
-        ]
+    def _links_of(self, channel: str) -> Iterator[tuple[str, Link]]:
+        return ((name, self._links[name]) for name in self._names.channels(channel))
 
-    def _find_message(self, message: str) -> tuple[str, MessagePlan]:
-        channel, _, name = message.rpartition(":")
-        found = [
-            (where, link.messages[name])
-            for where, link in self._links_of(channel).items()
-            if name in link.messages and name not in link.transmitter
-        ]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            choice = " or ".join(f"'{where}:{name}'" for where, _ in found)
-            raise UnknownSignalError(f"{self.name} receives {name!r} on several channels: write {choice}")
-        known = [plan.message.name for _, plan in self._others(channel)]
-        raise UnknownSignalError(f"{self.name} can receive no message {name!r}{nearest(name, known)}")
 
-    def _find_signal(self, signal: str) -> tuple[RxMessage, str]:
-        message, dot, name = signal.rpartition(".")
-        if dot:
-            received = self.rx(message)
-            received.plan.message.signal(name)
-            found = [(received.channel, received.plan)]
-        else:
-            channel, _, name = signal.rpartition(":")
-            found = self._carriers(channel, name)
-        if len(found) != 1:
-            if found:
-                choice = " or ".join(f"'{where}:{plan.message.name}.{name}'" for where, plan in found)
-                raise UnknownSignalError(f"{self.name} can receive {name!r} in several messages: write {choice}")
-            known = [each for _, plan in self._others("") for each in plan.start_values]
-            raise UnknownSignalError(f"{self.name} can receive no signal {name!r}{nearest(name, known)}")
-        return self._receiver(*found[0]), name
-
-    def _find_targets(self, names: tuple[str, ...]) -> list[tuple[TxMessage, list[tuple[str, str]] | None]]:
-        """Per message that carries some of the names: pairs of its own signal name and the name as given.
-
-        None in place of pairs: it carries them all, under these names.
-        """
-        pairs: dict[TxMessage, list[tuple[str, str]]] = {}
-        for name in names:
-            for message, own in self._senders_of(name):
-                pairs.setdefault(message, []).append((own, name))
-        same = [(name, name) for name in names]
-        return [(message, None if group == same else group) for message, group in pairs.items()]
-
-    def _senders_of(self, name: str) -> list[tuple[TxMessage, str]]:
-        message, dot, own = name.rpartition(".")
-        if dot:
-            tx = self.tx(message)
-            tx.plan.message.signal(own)
-            return [(tx, own)]
-        channel, _, own = name.rpartition(":")
-        found: list[tuple[TxMessage, str]] = []
-        for link in self._links_of(channel).values():
-            here = link.transmitter.with_signal(own)
-            if len(here) > 1:
-                choice = " or ".join(f"'{tx.name}.{own}'" for tx in here)
-                raise UnknownSignalError(f"{self.name} sends {own!r} in several messages of one channel: set {choice}")
-            found += [(tx, own) for tx in here]
-        if not found:
-            known = [
-                each
-                for link in self._links.values()
-                for tx in link.transmitter.messages
-                for each in tx.plan.start_values
-            ]
-            raise UnknownSignalError(f"{self.name} sends no signal {own!r}{nearest(own, known)}")
-        return found
+def _names(context: EcuContext) -> Names:
+    messages = {channel: link.messages for channel, link in context.links.items()}
+    sent = {channel: [tx.plan for tx in link.transmitter.messages] for channel, link in context.links.items()}
+    return Names(context.name, messages, sent)
 
 
 class Sleep:
@@ -345,13 +261,13 @@ class Sleep:
 
     def sleep(self, channel: str | None = None) -> None:
         """Send nothing more on a channel, or on all of them; values and counters are kept."""
-        for name, link in self._ecu._links_of(channel or "").items():
+        for name, link in self._ecu._links_of(channel or ""):
             self.asleep.add(name)
             link.transmitter.stop()
 
     def wake(self, channel: str | None = None) -> None:
         """Send again, cyclic messages after their start delay. Nothing when awake."""
-        for name, link in self._ecu._links_of(channel or "").items():
+        for name, link in self._ecu._links_of(channel or ""):
             self.asleep.discard(name)
             if self._ecu.powered and not link.transmitter.running:
                 link.transmitter.start()

@@ -64,6 +64,8 @@ def quick_to_raw(signal: SignalDef) -> Callable[[object], Number]:
     lowest, highest = signal.raw_range
     minimum = -1e18 if signal.minimum is None else signal.minimum
     maximum = 1e18 if signal.maximum is None else signal.maximum
+    last = {label: raw for raw, label in signal.choices.items()}  # of those that share a label
+    labels = {label: raw for label, raw in last.items() if lowest <= raw <= highest}
 
     def to_raw(value: object) -> Number:
         kind = type(value)
@@ -71,6 +73,8 @@ def quick_to_raw(signal: SignalDef) -> Callable[[object], Number]:
             raw = round((value - offset) / scale)  # type: ignore[operator]
             if lowest <= raw <= highest:
                 return raw
+        elif kind is str and value in labels:
+            return labels[value]
         return slow(value)
 
     return to_raw

@@ -32,7 +32,7 @@ def signals(draw: st.DrawFn) -> SignalDef:
         offset=offset,
         minimum=bounds[0] if bounds else None,
         maximum=bounds[0] + bounds[1] if bounds else None,
-        choices=draw(st.sampled_from([{}, {0: "Off", 1: "On"}])),
+        choices=draw(st.sampled_from([{}, {0: "Off", 1: "On"}, {0: "On", 1: "Off", 300: "Off", 400: "On"}])),
     )
 
 
