@@ -178,7 +178,7 @@ class World:
         if found:
             names = ", ".join(f"{tx.channel}.{tx.name}" for tx in found)
             raise UnknownSignalError(f"message {name!r} is sent on several channels; name one of {names}")
-        known = (tx.name for tx in self._transmitted())
+        known = (each for each in self._senders if ("." in each) is ("." in name))
         raise UnknownSignalError(f"no node of this bench sends a message {name!r}{nearest(name, known)}")
 
     @cached_property

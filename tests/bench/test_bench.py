@@ -233,6 +233,42 @@ def test_a_module_of_the_same_name_from_another_folder_is_not_taken_for_it(lamp:
         Bench.open(tmp_path / "lamp.toml")
 
 
+TWO_CHANNELS = """
+[channels.front]
+database = "lamp.dbc"
+[channels.rear]
+database = "rear.dbc"
+"""
+
+
+def test_a_message_of_another_channel(tmp_path: Path) -> None:
+    text = (LAMP.parent / "lamp.dbc").read_text()
+    (tmp_path / "lamp.dbc").write_text(text)
+    for word in ("Pedals", "BrakePedal", "Lamps", "BrakeLamp", "Hazard", "BO_ 400 Switch", "Level"):
+        text = text.replace(word, f"{word}R" if " " in word else f"Rear{word}")
+    (tmp_path / "rear.dbc").write_text(text)
+    (tmp_path / "bench.toml").write_text(TWO_CHANNELS)
+    with Bench.open(tmp_path / "bench.toml") as bench:
+        for name in ("front.RearBrakePedal", "front.RearPedals.RearBrakePedal"):
+            with pytest.raises(UnknownSignalError, match=r"channel 'front' has no signal .*; it is on rear"):
+                bench.set(name, 3)
+        with pytest.raises(UnknownSignalError, match=r"'front\.RearPedals'; did you mean .*'rear\.RearPedals'"):
+            bench.traffic("front.RearPedals")
+
+
+def test_two_nodes_that_claim_one_message(tmp_path: Path) -> None:
+    text = (LAMP.parent / "lamp.dbc").read_text()
+    (tmp_path / "lamp.dbc").write_text(text.replace("BA_DEF_ BO_", "BO_TX_BU_ 400 : PEDAL,LAMP;\n\nBA_DEF_ BO_", 1))
+    (tmp_path / "lamp_model.py").write_bytes((LAMP.parent / "lamp_model.py").read_bytes())
+    file = tmp_path / "bench.toml"
+    file.write_text(LAMP.read_text() + '[nodes.PEDAL]\nmodel = "lamp_model:Lamp"\n')
+    with pytest.raises(ConfigError, match="message 'Switch' is claimed by PEDAL and LAMP, but only one node"):
+        Bench.open(file)
+    file.write_text(LAMP.read_text())  # the one that is not absent sends it; its model takes the other for the sender
+    with pytest.raises(UnknownSignalError, match="LAMP can receive no signal 'HazardSwitch'"):
+        Bench.open(file)
+
+
 def test_what_is_odd_in_a_database_is_said(tmp_path: Path) -> None:
     for name in ("lamp.dbc", "lamp.toml"):
         (tmp_path / name).write_bytes((LAMP.parent / name).read_bytes())
