@@ -46,8 +46,8 @@ def find_signal(bench: Bench, name: str) -> BenchSignal:
             there = [each.name for each in channels.values() if _matches(each.network, rest)]
             if not there or channel in there:
                 raise
-            message = f"channel {channel!r} has no signal {rest!r}; it is on {' and '.join(there)}"
-            raise UnknownSignalError(message) from None
+            text = f"channel {channel!r} has no signal {rest!r}; it is on {' and '.join(there)}"
+            raise UnknownSignalError(text) from None
     found = [(each.network, pair) for each in channels.values() for pair in _matches(each.network, name)]
     if len(found) == 1:
         network, (message, definition) = found[0]
