@@ -133,6 +133,14 @@ def test_crash_starts_the_hazard_lights(bench: Bench, key: str, phase: Duration)
 
 
 @pytest.mark.requirement("VEH-022")
+def test_crash_starts_the_hazard_lights_of_a_sleeping_car(bench: Bench, phase: Duration) -> None:
+    """Within 150 ms of the crash signal all indicators flash, although the networks slept."""
+    bench.wait(7 * s + phase)
+    bench.set("CrashDetected", "Crash")
+    bench.expect((bench.signal("IndicatorLeft") == "On") & (bench.signal("IndicatorRight") == "On"), within=150 * ms)
+
+
+@pytest.mark.requirement("VEH-022")
 def test_hazard_lights_of_a_crash_go_on(bench: Bench) -> None:
     """After a crash both sides go on flashing, also when the crash signal has ended and with the stalk latched."""
     switch_on(bench)

@@ -104,6 +104,16 @@ def test_crash_unlocks_all_doors(bench: Bench, key: str, phase: Duration) -> Non
 
 
 @pytest.mark.requirement("VEH-031")
+def test_crash_unlocks_a_sleeping_car(bench: Bench, phase: Duration) -> None:
+    """Within 200 ms of the crash signal all doors are unlocked, although the networks slept."""
+    push(bench, "LockButton", "Lock")
+    bench.expect(all_doors(bench, "Locked"), within=200 * ms)
+    bench.wait(7 * s + phase)
+    bench.set("CrashDetected", "Crash")
+    bench.expect(all_doors(bench, "Unlocked"), within=200 * ms)
+
+
+@pytest.mark.requirement("VEH-031")
 def test_crash_while_driving_keeps_doors_unlocked(bench: Bench) -> None:
     """A crash at speed unlocks the doors, and passing 15 km/h again within 10 s does not lock them."""
     switch_on(bench)

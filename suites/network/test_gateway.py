@@ -112,6 +112,22 @@ def test_change_arrives_in_time(
 
 
 @pytest.mark.requirement("VEH-050")
+@pytest.mark.parametrize(
+    ("signal", "value", "copy"),
+    [
+        ("CrashDetected", "Crash", "CrashDetectedBody"),
+        ("KeyPosition", "On", "KeyPositionPowertrain"),
+        ("RemoteCommand", "Lock", "RemoteCommandPowertrain"),
+    ],
+)
+def test_frame_that_wakes_the_networks_is_forwarded(bench: Bench, signal: str, value: str, copy: str) -> None:
+    """What wakes the networks is on the other one within 5 ms."""
+    bench.wait(7 * s)
+    bench.set(signal, value)
+    bench.expect(bench.signal(copy) == value, within=5 * ms)
+
+
+@pytest.mark.requirement("VEH-050")
 @settings(max_examples=25)
 @given(
     timeline(DRIVER, duration=1 * s, min_step=1 * ms, max_changes=30),

@@ -74,6 +74,19 @@ def test_limit_set_below_the_speed_slows_the_car_down(bench: Bench) -> None:
 
 
 @pytest.mark.requirement("VEH-018")
+def test_limit_can_be_changed_while_it_is_on(bench: Bench) -> None:
+    """A new limit, higher or lower, holds as the first one does."""
+    driving_car(bench, 40 * kmh)
+    bench.set("DriverRequest", SpeedLimiterSwitch="On", SpeedLimit=40)
+    bench.set("AcceleratorPedal", 100 * percent)
+    bench.wait(2 * s)
+    for limit in (60, 50):
+        bench.set("SpeedLimit", limit)
+        bench.wait(10 * s)
+        bench.stays(bench.signal("VehicleSpeed").near(limit * kmh, 1 * kmh), during=1 * s)
+
+
+@pytest.mark.requirement("VEH-018")
 def test_limiter_that_is_off_limits_nothing(bench: Bench) -> None:
     """With the switch Off the set limit has no effect, and switching off frees the car at once."""
     driving_car(bench, 45 * kmh)

@@ -101,6 +101,17 @@ def test_brake_overrides_the_accelerator(bench: Bench, accelerator: float, brake
 
 
 @pytest.mark.requirement("VEH-007")
+def test_brake_that_was_pressed_first_overrides_the_accelerator(bench: Bench, phase: Duration) -> None:
+    """The order in which the pedals are pressed does not matter."""
+    car_on_rollers(bench, 40 * kmh)
+    press(bench, brake=30 * percent)
+    bench.wait(phase)
+    bench.set("AcceleratorPedal", 50 * percent)
+    bench.wait(100 * ms + 50 * ms)
+    bench.stays(bench.signal("TorqueRequest") <= 0, during=500 * ms, after=bench.now)
+
+
+@pytest.mark.requirement("VEH-007")
 @pytest.mark.parametrize(("accelerator", "brake"), [(50, 10), (10, 50)])
 def test_one_pedal_at_its_limit_overrides_nothing(bench: Bench, accelerator: float, brake: float) -> None:
     """With one of the pedals at 10 %, not above, the torque stays."""

@@ -96,6 +96,11 @@ def neutral_out_of_reverse(self: Vcu) -> int:
     return -1 if self.gear == N and getattr(self, "was_in_reverse", False) else Vcu.direction(self)
 
 
+def braking_in_neutral(self: Vcu) -> int:
+    rolling = self.machine.state == "Ready" and self.gear == N and not self.accelerator
+    return 1 if rolling else Vcu.direction(self)
+
+
 def creep(self: Vcu) -> int:
     return 1 if self.machine.state == "Ready" and self.gear == N else Vcu.direction(self)
 
@@ -142,6 +147,14 @@ def override_without_time(self: Vcu) -> None:
     if self.both_pressed():
         self.brake_override = True
     Vcu.watch_both_pedals(self)
+
+
+def accelerator_first(self: Vcu) -> bool:
+    """Pedals count as pressed together only when the brake comes on top of the accelerator."""
+    both = Vcu.both_pressed(self)
+    if not both:
+        self.brake_was_first = self.brake > self.OVERRIDE_PERCENT
+    return both and not getattr(self, "brake_was_first", False)
 
 
 def overlaps_that_add_up(self: Vcu) -> None:
@@ -256,6 +269,8 @@ DRIVE: tuple[Mutant, ...] = (
            "test_hot_inverter_limits_the_torque", "TorqueRequest", drive_torque=driver_alone),
     mutant("VEH-006", "check", "torque request respects the limit by speed only", Vcu,
            "test_torque_never_exceeds_its_limits", "torque request", limit_of_request=driver_and_speed),
+    mutant("VEH-006", "time", "limit that rises is used before it is known", Vcu,
+           "test_torque_never_exceeds_its_limits", "torque request", limit_of_request=lambda self, limit: limit),
     mutant("VEH-006", "check", "Reverse gives half the torque", Vcu,
            "test_torque_follows_the_accelerator_in_reverse", "TorqueRequest", drive_torque=half_torque_backward),
     mutant("VEH-006", "state", "limit that has ended stays", Vcu,
@@ -284,6 +299,9 @@ DRIVE: tuple[Mutant, ...] = (
     mutant("VEH-007", "check", "brake does not override in Reverse", Vcu,
            "test_brake_overrides_the_accelerator_in_reverse", "TorqueRequest",
            drive_torque=overridden_forward_only),
+    mutant("VEH-007", "check", "brake that was pressed first does not override", Vcu,
+           "test_brake_that_was_pressed_first_overrides_the_accelerator", "TorqueRequest",
+           both_pressed=accelerator_first),
     mutant("VEH-007", "state", "short overlaps add up", Vcu,
            "test_short_overlaps_do_not_add_up", "TorqueRequest", watch_both_pedals=overlaps_that_add_up),
     mutant("VEH-007", "state", "releasing the brake ends the override", Vcu,
@@ -338,6 +356,8 @@ DRIVE: tuple[Mutant, ...] = (
            "test_park_and_neutral_take_the_torque_away_at_standstill", "TorqueRequest", direction=creep),
     mutant("VEH-014", "state", "N out of Reverse leaves the torque", Vcu,
            "test_neutral_takes_the_torque_away_in_reverse", "TorqueRequest", direction=neutral_out_of_reverse),
+    mutant("VEH-014", "check", "motor brakes in N", Vcu,
+           "test_no_torque_without_a_gear", "without gear", direction=braking_in_neutral),
     mutant("VEH-014", "check", "accelerator works in N and P while in Limp", Vcu,
            "test_no_torque_in_limp_without_a_gear", "TorqueRequest", direction=direction_in_limp),
     mutant("VEH-014", "threshold", "accelerator on the floor asks for 0.2 Nm in N and P", Vcu,

@@ -138,6 +138,11 @@ def closed_routes(self: Gw, message: RxMessage) -> bool:
 # -- sleep -------------------------------------------------------------------------------------------------------------
 
 
+def crash_wakes_nobody(self: Gw, value: float, previous: float | None) -> None:
+    if self.state == "Awake":
+        Gw.crash_event(self, value, previous)
+
+
 def deaf_to(*said: tuple[str, str]) -> Any:
     """The method ``text`` of a gateway that never hears a signal say this."""
 
@@ -210,6 +215,9 @@ GATEWAY: tuple[Mutant, ...] = (
            "test_every_message_is_forwarded", "diff", send_copy=overtaking),
     mutant("VEH-050", "check", "climate's request is not forwarded", Gw,
            "test_every_message_is_forwarded", "HvacRequest", may_forward=not_routed("HvacRequest")),
+    mutant("VEH-050", "state", "frame that wakes the networks is lost", Gw,
+           "test_frame_that_wakes_the_networks_is_forwarded", "CrashDetectedBody",
+           may_forward=lambda self, message: self.state == "Awake"),
     mutant("VEH-050", "threshold", "nothing is forwarded from 45 % load on", Gw,
            "test_any_traffic_is_forwarded", "frames", may_forward=idle_bus_only),
     # -- VEH-051: nothing else ---------------------------------------------------------------------------------------
@@ -244,6 +252,10 @@ GATEWAY: tuple[Mutant, ...] = (
     mutant("VEH-064", "check", "hold after a crash keeps nobody awake", Gw,
            "test_crash_hold_keeps_the_networks_awake", "senders",
            text=deaf_to(("CrashHold", "Active"), ("IndicatorMode", "Crash"))),
+    mutant("VEH-022", "check", "crash of a sleeping car starts no hazard lights", Gw,
+           "test_crash_starts_the_hazard_lights_of_a_sleeping_car", "Indicator", crash_event=crash_wakes_nobody),
+    mutant("VEH-031", "check", "crash of a sleeping car unlocks no door", Gw,
+           "test_crash_unlocks_a_sleeping_car", "Lock", crash_event=crash_wakes_nobody),
     mutant("VEH-064", "check", "remote control wakes nobody", Gw,
            "test_event_wakes_both_networks", "NetworkState", key_event=key_alone_wakes),
     mutant("VEH-064", "check", "only the driver's door wakes", Gw,

@@ -51,6 +51,15 @@ def first_limit(self: Vcu) -> float:
     return self.kept_target
 
 
+def limit_when_switched_on(self: Vcu) -> float:
+    target = Vcu.target_speed(self)
+    if not self.get("SpeedLimiterSwitchPowertrain", 0):
+        self.limit_at_first = None
+        return target
+    self.limit_at_first = getattr(self, "limit_at_first", None) or target
+    return self.limit_at_first
+
+
 def limit_for_acceleration_only(self: Vcu) -> float:
     target = Vcu.target_speed(self)
     return target if self.speed_kmh < target + 3.0 else self.TOP_SPEED_KMH
@@ -130,6 +139,8 @@ MOTION: tuple[Mutant, ...] = (
     mutant("VEH-018", "check", "limit below the speed is ignored", Vcu,
            "test_limit_set_below_the_speed_slows_the_car_down", "TorqueRequest",
            target_speed=limit_for_acceleration_only),
+    mutant("VEH-018", "state", "limit cannot be changed while the limiter is on", Vcu,
+           "test_limit_can_be_changed_while_it_is_on", "VehicleSpeed", target_speed=limit_when_switched_on),
     mutant("VEH-018", "state", "limit stays when the limiter is switched off", Vcu,
            "test_limiter_that_is_off_limits_nothing", "VehicleSpeed", target_speed=first_limit),
 )  # fmt: skip
