@@ -12,7 +12,6 @@ from harness.bus.subscribers import Subscription
 from harness.errors import BusError
 from harness.frames import Frame, Received
 from harness.loop import DELIVER, Timer
-from harness.memo import Memo
 
 if TYPE_CHECKING:
     from harness.bus.simulated import SimBus
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 # What waits for the bus: arbitration order, sequence number, controller, frame, callback, duration in ns.
 Entry = tuple[int, int, "Controller", Frame, Callable[[Received], object] | None, int]
 
-_REMEMBERED_FRAMES = 1024
 QUEUE_LIMIT = 4096
 """Frames that may wait for one bus before each controller keeps only the newest one of each identifier."""
 
@@ -37,7 +35,8 @@ class Controller:
             raise BusError(f"{node}: restart_after must be zero or more, not {restart_after} ns")
         self.bus = bus
         self.node = node
-        self.lengths = Memo(self._measure, _REMEMBERED_FRAMES)
+        self.claimed: set[int] = set()
+        """Places in arbitration that the bus knows to be used by this controller."""
         self.channel = bus.channel
         self.counters = ErrorCounters()
         self.state = ErrorState.ACTIVE
@@ -71,7 +70,10 @@ class Controller:
         Raises :class:`~harness.errors.BusError` for a frame this bus does not carry, or when the node has no power.
         """
         bus = self.bus
-        order, duration = self.lengths[frame]
+        order, duration = bus.lengths[frame]
+        if order not in self.claimed:
+            self.claimed.add(order)
+            bus.claim(order, self)
         entry = (order, bus.sequence(), self, frame, sent, duration)
         if self.online:
             heappush(bus.ready, entry)
@@ -165,11 +167,6 @@ class Controller:
     def _cancel_restart(self) -> None:
         if self._restart_timer is not None:
             self._restart_timer.cancel()
-
-    def _measure(self, frame: Frame) -> tuple[int, int]:
-        measured = self.bus.lengths[frame]
-        self.bus.claim(measured[0], self)
-        return measured
 
     def coalesce(self) -> None:
         """Keep only the newest waiting frame of each identifier."""

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 from harness.errors import BusError
 from harness.frames import FD_LENGTHS, Frame, check_frame
-from harness.memo import Memo
 
 INTERMISSION = 3
 """Recessive bits between two frames, before the next one may start."""
@@ -203,39 +202,54 @@ class BitTimes:
         return self.time(*frame_bits(frame))
 
 
-class Lengths(Memo[Frame, tuple[int, int]]):
+class Lengths(dict[Frame, tuple[int, int]]):
     """Of each frame its place in arbitration (the lower wins) and its duration in ns from SOF to the end of EOF.
 
     ``lengths[frame]`` raises :class:`~harness.errors.BusError` for a frame that no bus of these bit rates carries.
     All buses of the same bit rates may share it, one after the other too: much of what is sent is always the same.
+    What is not (a payload that never comes back) would only fill it, so a frame is kept when it comes the second time.
 
     >>> Lengths(BitTimes(500_000, None))[Frame(0x123)][1]
     90000
     """
 
-    __slots__ = ("_headers", "times")
+    __slots__ = ("_headers", "_once", "times")
 
     def __init__(self, times: BitTimes) -> None:
-        super().__init__(self._measure, _REMEMBERED_FRAMES)
+        super().__init__()
         self.times = times
-        self._headers: dict[tuple[int, int], tuple[tuple[object, ...], Header]] = {}
+        self._headers: dict[tuple[object, ...], Header] = {}
+        self._once: set[int] = set()
 
-    def _measure(self, frame: Frame) -> tuple[int, int]:
-        data = frame[1]
-        known = self._headers.get((frame[0], len(data)))
-        header = known[1] if known is not None and known[0] == frame[2:] else self._header(frame)
+    def __missing__(self, frame: Frame) -> tuple[int, int]:
+        identifier, data, extended, fd, brs, esi, remote, length = frame
+        try:
+            header = self._headers[identifier, len(data), extended, fd, brs, esi, remote, length]
+        except KeyError:
+            header = self._header(frame)
         stuffed = payload_stuffing(header, data)
         times = self.times
         if header.brs:
-            return header.order, times.time(header.nominal, header.data + stuffed)
-        return header.order, ((header.nominal + stuffed) * times.nominal + times.half) // times.divisor
+            found = header.order, times.time(header.nominal, header.data + stuffed)
+        else:
+            found = header.order, ((header.nominal + stuffed) * times.nominal + times.half) // times.divisor
+        mark = hash(frame)
+        if mark in self._once:
+            if len(self) >= _REMEMBERED_FRAMES:
+                self.clear()
+            self[frame] = found
+        else:
+            if len(self._once) >= _REMEMBERED_FRAMES:
+                self._once.clear()
+            self._once.add(mark)
+        return found
 
     def _header(self, frame: Frame) -> Header:
         check_frame(frame, fd=self.times.fd)
         if len(self._headers) >= _REMEMBERED_HEADERS:
             self._headers.clear()
         header = make_header(frame)
-        self._headers[frame[0], len(frame[1])] = frame[2:], header
+        self._headers[frame.id, len(frame.data), *frame[2:]] = header
         return header
 
 

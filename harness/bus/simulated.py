@@ -377,7 +377,7 @@ class SimBus:
         if len(self._claims) >= _CLAIMS_LIMIT:
             self._claims.clear()
             for other in self.controllers:
-                other.lengths.clear()
+                other.claimed.clear()
         if self._claims.setdefault(order, controller) is not controller:
             self._contested.add(order)
 
