@@ -47,7 +47,7 @@ class NodeControl:
         else:
             for transmitter in self._node.transmitters.values():
                 transmitter.reset(keep_values=True)
-                transmitter.start()
+            self._start_absent()
 
     def _power_off(self) -> None:
         if self._node.ecu is not None:
@@ -64,7 +64,16 @@ class NodeControl:
         if self._node.ecu is not None:
             self._node.ecu.power_on()
         else:
-            for transmitter in self._node.transmitters.values():
+            self._start_absent()
+
+    def _start_absent(self) -> None:
+        for channel, transmitter in self._node.transmitters.items():
+            follower = self._bench.world.channels[channel].follower
+            if not transmitter.powered:
+                continue
+            if follower is not None:
+                follower.start(transmitter)
+            else:
                 transmitter.start()
 
     def error_state(self, channel: str) -> ErrorState:

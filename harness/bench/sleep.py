@@ -38,8 +38,16 @@ class SleepFollower:
             if self._stop_listening is not None:
                 self._stop_listening()
             for follower in self._stopped:
-                follower.start()
+                if follower.powered:
+                    follower.start()
             self._loop.after(self._sleep_after, self._check)
+
+    def start(self, follower: Transmitter) -> None:
+        """Start one of the rest-bus that had no supply, or was reset: now, or when the network wakes."""
+        if not self.asleep:
+            follower.start()
+        elif follower not in self._stopped:
+            self._stopped.append(follower)
 
     def _heard(self, rx: Received) -> None:
         if rx.sender in self._awake:

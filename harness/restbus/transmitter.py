@@ -67,6 +67,11 @@ class Transmitter:
         self._by_signal: dict[str, list[TxMessage]] | None = None
         self._on_start: list[Callable[[], object]] = []
 
+    @property
+    def powered(self) -> bool:
+        """Whether its controller has power; a port that cannot be switched always has."""
+        return not isinstance(self.port, _Switched) or self.port.powered
+
     def start(self) -> None:
         """Start sending: cyclic messages after their start delay, event messages when something happens.
 
@@ -97,7 +102,7 @@ class Transmitter:
         that neither a waiting frame nor the one on the wire survives.
         """
         self.stop()
-        if isinstance(self.port, _Switched) and self.port.powered:
+        if isinstance(self.port, _Switched) and self.powered:
             self.port.power(False)
             self.port.power(True)
         self.reset_at = self._loop.now
