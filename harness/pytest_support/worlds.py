@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from harness.errors import Blocked, HarnessError
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
+
+NOTED = 3
+"""How many more failures a failure mentions."""
 
 
 @dataclass(eq=False, slots=True)
@@ -189,7 +193,7 @@ def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseE
         return failure
     if failure is None or _is_outweighed(failure):
         failure, *fresh = fresh
-    for each in fresh:
+    for each in fresh[:NOTED]:
         note = f"also in this world: {type(each).__name__}: {each}"
         if note not in getattr(failure, "__notes__", ()):
             failure.add_note(note)
@@ -198,6 +202,9 @@ def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseE
 
 def _is_outweighed(failure: BaseException) -> bool:
     if isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception)):
+        return True
+    hypothesis = sys.modules.get("hypothesis.errors")
+    if hypothesis is not None and isinstance(failure, hypothesis.UnsatisfiedAssumption):
         return True
     return verdict_of(failure) in (Verdict.BLOCKED, Verdict.INCONCLUSIVE)
 

@@ -194,3 +194,23 @@ def test_a(open_bench, pedal):
     assert (
         project.run("--harness-seed", "1", allure=True, fresh=True).results["test_a"]["parameters"][0]["value"] != "1"
     )
+
+
+def test_an_example_that_is_rejected_does_not_hide_an_incident(project: Project) -> None:
+    project.suite(
+        """
+@settings(max_examples=20)
+@given(number=st.integers(0, 100))
+def test_a(open_bench, number):
+    with open_bench() as bench:
+        if number % 2:
+            with pytest.raises(HarnessError):
+                bench.send("can", Frame(0x7AB))
+                bench.wait(1 * s)
+            hypothesis.assume(False)
+"""
+    )
+    project.write("suites/test_it.py", "import hypothesis\n" + (project.folder / "suites/test_it.py").read_text())
+    outcome = project.run()
+    assert "1 failed in" in outcome.out
+    assert "identifier 0x7AB is in no database" in outcome.out
