@@ -36,12 +36,19 @@ class Duration(int):
     __rmul__ = __mul__
 
     def __add__(self, other: int) -> Duration:
-        return Duration(int(self) + int(other))
+        # A fraction is no number of nanoseconds: 1 * s + 0.5 becomes a float, which nobody takes for a duration.
+        return Duration(int(self) + int(other)) if isinstance(other, int) else NotImplemented
 
     __radd__ = __add__
 
     def __sub__(self, other: int) -> Duration:
-        return Duration(int(self) - int(other))
+        return Duration(int(self) - int(other)) if isinstance(other, int) else NotImplemented
+
+    def __mod__(self, other: int) -> Duration:
+        return Duration(int(self) % int(other))
+
+    def __abs__(self) -> Duration:
+        return Duration(abs(int(self)))
 
     def __neg__(self) -> Duration:
         return Duration(-int(self))

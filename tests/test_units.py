@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,17 @@ def test_durations_are_integers_of_nanoseconds() -> None:
 def test_a_fraction_of_a_nanosecond_raises(make: object) -> None:
     with pytest.raises(UnitError, match="whole number of nanoseconds"):
         make()  # type: ignore[operator]
+
+
+def test_remainder_and_amount_are_durations() -> None:
+    assert (abs(-(1 * s)), (1 * s) % (300 * ms)) == (1 * s, 100 * ms)
+    assert all(type(each) is Duration for each in (abs(-(1 * s)), (1 * s) % (300 * ms)))
+
+
+@pytest.mark.parametrize("make", [lambda: 1 * s + 0.5, lambda: 0.5 + 1 * s, lambda: 1 * s - 0.5])
+def test_a_number_without_unit_makes_no_duration(make: Callable[[], object]) -> None:
+    with pytest.raises(UnitError):
+        duration(make())
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
