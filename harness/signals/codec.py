@@ -116,10 +116,6 @@ class Codec:
             reader = self._readers[name] = compile_source(source, f"read {self._message}.{name}")
         return reader
 
-    def raw_to_physical(self, name: str, raw: int | float) -> int | float:
-        """The physical value of a signal's raw value, in the signal's unit."""
-        return self._signal(name).to_physical(raw)
-
     def text(self, name: str, raw: int | float) -> str | None:
         """The label of a signal's raw value; None where its value table has none."""
         return self._signal(name).text(raw)
@@ -160,12 +156,6 @@ class Codec:
         if writer is None:
             writer = self._writers[name] = make_writer(self._signal(name))
         return writer
-
-    def patch(self, data: bytes | bytearray, name: str, raw: int | float) -> bytes:
-        """The payload with one raw value replaced; see :meth:`writer`, which is faster for several."""
-        patched = bytearray(data)
-        self.writer(name)(patched, raw)
-        return bytes(patched)
 
     def selected(self, values: Mapping[str, Any]) -> tuple[SignalDef, ...]:
         """The signals of a frame whose multiplexers have these values (physical or labels).

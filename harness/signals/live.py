@@ -14,7 +14,7 @@ A live signal decodes when somebody looks, only the one signal, and each frame o
 >>> brake = network.signal("BrakePedal")
 >>> brake.value, brake.valid, brake.invalid_reason
 (None, False, 'never received')
->>> network.receive(Received(0, "body", Frame(0x100, b"\\x50")))
+>>> _ = network.receive(Received(0, "body", Frame(0x100, b"\\x50")))
 >>> brake.value, brake.raw, brake.unit, brake.age, brake.valid
 (40.0, 80, '%', 0 s, True)
 >>> brake >= 3 * percent

@@ -6,7 +6,7 @@
 >>> level = SignalDef("Level", "Tank", start=0, length=8, scale=0.5, unit="%")
 >>> tank = Database(Path("tank.dbc"), "", ("TANK",), (MessageDef("Tank", 0x123, 1, (level,)),))
 >>> network = Network("body", [tank], Loop())
->>> network.receive(Received(0, "body", Frame(0x123, b"\\x50"), "TANK"))
+>>> _ = network.receive(Received(0, "body", Frame(0x123, b"\\x50"), "TANK"))
 >>> network.signal("Level").value
 40.0
 >>> network.problem(Received(0, "body", Frame(0x123)))

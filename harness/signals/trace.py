@@ -2,8 +2,8 @@
 
 >>> from harness.frames import Frame
 >>> trace = Trace("body")
->>> trace.append(Received(1_000_000, "body", Frame(0x100, b"\\x01"), "BCM"))
->>> trace.append(Received(2_000_000, "body", Frame(0x200, b"\\x02"), "IC"))
+>>> _ = trace.append(Received(1_000_000, "body", Frame(0x100, b"\\x01"), "BCM"))
+>>> _ = trace.append(Received(2_000_000, "body", Frame(0x200, b"\\x02"), "IC"))
 >>> len(trace), [rx.time for rx in trace.of(0x200)], trace.sha256()[:8]
 (2, [2000000], '6e610043')
 """

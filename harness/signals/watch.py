@@ -10,9 +10,9 @@ What an expectation needs to know is when its predicate held first, and when it 
 >>> from harness.signals.network import Network
 >>> lamp = SignalDef("BrakeLamp", "Lamps", start=0, length=1, choices={0: "Off", 1: "On"})
 >>> network = Network("body", [Database(Path("car.dbc"), "", (), (MessageDef("Lamps", 0x140, 1, (lamp,)),))], Loop())
->>> network.receive(Received(1_000_000, "body", Frame(0x140, b"\\x00")))
+>>> _ = network.receive(Received(1_000_000, "body", Frame(0x140, b"\\x00")))
 >>> watch = Watch(network.signal("BrakeLamp") == "On", since=5_000_000)
->>> network.receive(Received(11_000_000, "body", Frame(0x140, b"\\x01")))
+>>> _ = network.receive(Received(11_000_000, "body", Frame(0x140, b"\\x01")))
 >>> watch.satisfied_at, watch.violated_at
 (11000000, 5000000)
 >>> watch.close()
