@@ -38,27 +38,16 @@ class Change:
     value of a message that is sent on change only.
     """
 
-    __slots__ = ("_callbacks", "delivered", "due")
+    __slots__ = ("delivered", "due")
 
     def __init__(self) -> None:
         self.delivered: int | None = None
         self.due = False
-        self._callbacks: list[Callable[[int], object]] = []
-
-    def on_delivered(self, callback: Callable[[int], object]) -> None:
-        """Call ``callback(end of the frame in ns)`` once, at once when it is delivered already."""
-        if self.delivered is None:
-            self._callbacks.append(callback)
-        else:
-            callback(self.delivered)
 
     def deliver(self, time: int) -> None:
         """Note the end of the first frame that carried the values; later ones change nothing."""
         if self.delivered is None:
             self.delivered = time
-            callbacks, self._callbacks = self._callbacks, []
-            for callback in callbacks:
-                callback(time)
 
 
 class TxMessage:

@@ -5,7 +5,7 @@ Simulated nodes (an ECU model sets the values) and absent ones (the test does) u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import UnknownSignalError, nearest
@@ -65,7 +65,6 @@ class Transmitter:
         self.messages = tuple(TxMessage(loop, port, plan, owner) for plan in plans)
         self._by_name = {message.plan.message.name: message for message in self.messages}
         self._by_signal: dict[str, list[TxMessage]] | None = None
-        self._on_start: list[Callable[[], object]] = []
 
     @property
     def powered(self) -> bool:
@@ -79,14 +78,8 @@ class Transmitter:
         """
         if not self.running:
             self.running = True
-            for callback in self._on_start:
-                callback()
             for message in self.messages:
                 message.node_started()
-
-    def on_start(self, callback: Callable[[], object]) -> None:
-        """Call ``callback()`` at every :meth:`start`."""
-        self._on_start.append(callback)
 
     def stop(self) -> None:
         """Stop sending, values and counters stay. Frames that the port has already taken still go out."""

@@ -221,15 +221,13 @@ def test_a_waiting_frame_is_not_joined_by_others_and_new_values_follow_it_at_onc
     sender.until(50)  # the bus is taken: five cycles
     assert sender.port.times == [2]
     change = speed.set({"VehicleSpeed": 20})
-    delivered: list[int] = []
-    change.on_delivered(delivered.append)
     sender.until(55)
     assert sender.port.times == [2]
-    assert not delivered
+    assert change.delivered is None
     sender.port.blocked = False
     sender.port.release()
     assert sender.port.times == [2, 55]
-    assert delivered == [55 * MS]
+    assert change.delivered == 55 * MS
     sender.until(65)
     assert sender.port.times == [2, 55, 62]  # the schedule is where it was
     assert [data[1] for data in sender.port.payloads] == [0, 1, 2]  # no counter was lost

@@ -75,13 +75,13 @@ def test_any_layout_decodes_as_the_reference(message: MessageDef, data: st.DataO
 def test_any_layout_encodes_as_the_reference(message: MessageDef, data: st.DataObject) -> None:
     raws = {}
     wanted = bytearray(message.length)
-    patched = bytes(message.length)
+    patched = bytearray(message.length)
     for signal in message.signals:
         width: Any = signal.length
         numbers = st.floats(width=width) if signal.is_float else st.integers(*map(int, signal.raw_range))
         raws[signal.name] = data.draw(numbers)
         write_raw(signal, wanted, raws[signal.name])
-        patched = message.codec.patch(patched, signal.name, raws[signal.name])
+        message.codec.writer(signal.name)(patched, raws[signal.name])
     assert message.codec.encode_raw(raws) == wanted
     assert message.codec.encode_raw(raws, strict=False) == wanted
     assert patched == wanted
@@ -329,7 +329,7 @@ def test_a_writer_changes_its_own_bits_only_and_refuses_what_does_not_fit(featur
                 assert data == wanted, signal.full_name
             if not signal.is_float:
                 with pytest.raises(ValueRangeError, match="raw values"):
-                    message.codec.patch(data, signal.name, signal.raw_range[1] + 1)
+                    message.codec.writer(signal.name)(data, signal.raw_range[1] + 1)
 
 
 def test_an_unknown_signal_is_named(features: Database) -> None:
