@@ -181,7 +181,7 @@ class TxMessage:
             self._attached.append(change)
         else:
             self._waiting.append(change)
-        self._react(values, changed)
+        self._loop.call(partial(self._react, values, changed))  # What breaks in sending is not the caller's.
         change.due = self.active and bool(
             self._step or self._in_port or self._deferred or self._left or self._is_active
         )

@@ -42,6 +42,14 @@ class ForgetsHowToStart(Ecu):
             raise ZeroDivisionError("second start")
 
 
+def break_sending(bench: Bench) -> None:
+    def tamper(data: bytes, counter: int | None) -> bytes:
+        raise ZeroDivisionError("in the sender")
+
+    bench.world.tx("Switch").tamper = tamper
+    bench.set("HazardSwitch", "On")
+
+
 class WaitsInSecret(Ecu):
     node = "LAMP"
 
@@ -66,8 +74,9 @@ def set_hot(bench: Bench) -> None:
         (set_hot, "ZeroDivisionError: too hot"),
         (lambda bench: bench.node("LAMP").reset(), "ZeroDivisionError: second start"),
         (power_cycle, "ZeroDivisionError: second start"),
+        (break_sending, "ZeroDivisionError: in the sender"),
     ],
-    ids=["plant", "reset", "power"],
+    ids=["plant", "reset", "power", "sender"],
 )
 def test_what_breaks_at_the_tests_own_call_stops_the_world_too(
     lamp_blueprint: Blueprint, act: Act, message: str
