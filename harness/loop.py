@@ -39,6 +39,10 @@ class Phase(IntEnum):
 DELIVER, MODEL, DEADLINE, WAKE, ARBITRATE = (int(phase) for phase in Phase)
 
 
+AT_ONCE_LIMIT = 100_000
+"""How many timers without delay may be started in one instant."""
+
+
 class Owner:
     """Somebody who owns timers: an ECU, a sender. Cancelling the owner cancels all its timers at once.
 
@@ -124,6 +128,8 @@ class Loop:
         """The first error that a callback raised. It stops the world: every later wait raises it again."""
         self._heap: list[Event] = []
         self._sequence = count().__next__
+        self._instant = -1  # in which the last timer without delay was started
+        self._at_once = 0  # how many were
         self._waits = False
         self._stop: Callable[[], bool] | None = None
         self._current: Callable[..., object] | None = None
@@ -137,7 +143,16 @@ class Loop:
         heappush(self._heap, (time, phase, self._sequence(), callback, argument))
 
     def at(self, time: int, callback: Callable[[], object], *, phase: int = MODEL, owner: Owner | None = None) -> Timer:
-        """Run ``callback()`` at ``time`` ns (not before now)."""
+        """Run ``callback()`` at ``time`` ns (not before now).
+
+        Raises :class:`~harness.errors.SimulationError` when that keeps time from passing: callbacks that start each
+        other again and again in one instant.
+        """
+        if time == self.now:
+            self._at_once = self._at_once + 1 if time == self._instant else 1
+            self._instant = time
+            if self._at_once > AT_ONCE_LIMIT:
+                raise SimulationError(f"{name_of(callback)} is started again and again at {self}: time cannot pass")
         return Timer(self, time, callback, phase, owner, 0)
 
     def after(

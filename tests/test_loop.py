@@ -146,6 +146,17 @@ def test_posting_into_the_past_is_refused() -> None:
         loop.post(9, MODEL, print, None)
 
 
+def test_callbacks_that_keep_time_from_passing_are_an_error() -> None:
+    loop = Loop()
+
+    def restless() -> None:
+        loop.after(0, restless)
+
+    loop.after(5, restless)
+    with pytest.raises(SimulationError, match=r"restless is started again and again at t = 5 ns: time cannot pass"):
+        loop.run_until(10)
+
+
 def test_waiting_in_a_callback_raises_and_names_it() -> None:
     loop = Loop()
 

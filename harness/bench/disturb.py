@@ -212,6 +212,8 @@ class UnknownFrame(Disturbance):
     """Frames of an identifier that no database knows, sent every ``period`` (default: one frame only)."""
 
     def __init__(self, channel: str, frame: Frame, *, period: int | None = None, count: int | None = None) -> None:
+        if period is None and count not in (None, 1):
+            raise SignalError(f"unknown frame {id_text(frame.key)}: {count} frames need a period")
         super().__init__(f"unknown frame {id_text(frame.key)} on {channel}", count if period else 1)
         self.channel = channel
         self.frame = frame

@@ -103,6 +103,7 @@ def test_bit_faults_drive_a_node_to_bus_off_and_it_comes_back(lamp: Bench) -> No
         (lambda: WrongCrc("Pedalz"), UnknownSignalError),
         (lambda: Silence("NOBODY"), UnknownSignalError),
         (lambda: UnknownFrame("cna", Frame(0x7AB)), ConfigError),
+        (lambda: UnknownFrame("can", Frame(0x7AB), count=3), SignalError),
         (lambda: UnknownFrame("can", Frame(0x7AB, bytes(9))), HarnessError),
     ],
 )
