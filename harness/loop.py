@@ -69,12 +69,13 @@ class Owner:
 class Timer:
     """A pending callback, once or periodic. :meth:`cancel` may be called at any time, also twice."""
 
-    __slots__ = ("_callback", "_generation", "_loop", "_owner", "_pending", "_phase", "_step", "period", "time")
+    __slots__ = (
+        "_again", "_callback", "_generation", "_owner", "_pending", "_phase", "_post", "_step", "period", "time",
+    )  # fmt: skip
 
     def __init__(
         self, loop: Loop, time: int, callback: Callable[[], object], phase: int, owner: Owner | None, period: int
     ) -> None:
-        self._loop = loop
         self._callback = callback
         self._pending = True
         self._phase = phase
@@ -83,7 +84,8 @@ class Timer:
         self.time = time
         self.period = period
         self._step = owner.world_delay(period) if owner else period
-        loop.post(time, phase, self._fire, None)
+        self._post, self._again = loop.post, self._fire  # bound once: a periodic timer uses them at every turn
+        loop.post(time, phase, self._again, None)
 
     @property
     def active(self) -> bool:
@@ -99,8 +101,8 @@ class Timer:
             return
         if self.period:
             # From the last due time, not from now: a periodic timer has no drift of its own.
-            self.time += self._step
-            self._loop.post(self.time, self._phase, self._fire, None)
+            self.time = due = self.time + self._step
+            self._post(due, self._phase, self._again, None)
         else:
             self._pending = False
         self._callback()
