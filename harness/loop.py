@@ -70,7 +70,7 @@ class Timer:
     """A pending callback, once or periodic. :meth:`cancel` may be called at any time, also twice."""
 
     __slots__ = (
-        "_again", "_callback", "_generation", "_owner", "_pending", "_phase", "_post", "_step", "period", "time",
+        "_callback", "_generation", "_owner", "_pending", "_phase", "_post", "_step", "period", "time",
     )  # fmt: skip
 
     def __init__(
@@ -84,8 +84,8 @@ class Timer:
         self.time = time
         self.period = period
         self._step = owner.world_delay(period) if owner else period
-        self._post, self._again = loop.post, self._fire  # bound once: a periodic timer uses them at every turn
-        loop.post(time, phase, self._again, None)
+        self._post = loop.post
+        loop.post(time, phase, self._fire, None)
 
     @property
     def active(self) -> bool:
@@ -102,7 +102,7 @@ class Timer:
         if self.period:
             # From the last due time, not from now: a periodic timer has no drift of its own.
             self.time = due = self.time + self._step
-            self._post(due, self._phase, self._again, None)
+            self._post(due, self._phase, self._fire, None)
         else:
             self._pending = False
         self._callback()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from harness.ecu import Ecu, RxMessage, on_message, on_protection_error, on_signal
 from harness.loop import Timer
+from harness.memo import Memo
 from harness.restbus import MessagePlan, TxMessage
 from harness.units import Duration, ms, s
 
@@ -54,28 +54,29 @@ def _on_talkers(method: Method) -> Method:
     return method
 
 
-@dataclass(frozen=True, slots=True)
 class Route:
-    """How one message becomes another: both may differ in layout, byte order and protection."""
+    """How one message becomes another: both may differ in layout, byte order and protection.
 
-    copy: TxMessage
-    moves: tuple[tuple[Callable[[bytes], int | float | None], Callable[[bytearray, int | float], None]], ...]
-    counter: str
-    """Signal of GatewayStatistics that counts the copies."""
+    copy: what is sent. counter: signal of GatewayStatistics that counts the copies.
+    """
 
-    @classmethod
-    def make(cls, source: MessagePlan, copy: TxMessage) -> Route:
-        """The route of one message, signal by signal."""
+    def __init__(self, source: MessagePlan, copy: TxMessage) -> None:
         own = (source.protection.counter, source.protection.crc) if source.protection else ()
         suffix = copy.name.removeprefix(source.message.name)
         read, write = source.message.codec.signal_raw, copy.plan.message.codec.writer
         names = [signal.name for signal in source.message.signals if signal.name not in own]
-        return cls(copy, tuple((read(name), write(name + suffix)) for name in names), f"Forwarded{source.message.name}")
+        self.copy = copy
+        self.counter = f"Forwarded{source.message.name}"
+        self._payloads = Memo(self._translated, 256)
+        self._moves = [(read(name), write(name + suffix)) for name in names]
 
     def payload(self, data: bytes) -> bytes:
         """The payload of the copy, without counter and CRC."""
+        return self._payloads[data]
+
+    def _translated(self, data: bytes) -> bytes:
         copied = bytearray(self.copy.plan.message.length)
-        for read, write in self.moves:
+        for read, write in self._moves:
             raw = read(data)
             if raw is not None:
                 write(copied, raw)
@@ -97,7 +98,7 @@ class Routing(Ecu):
         self.delay_max = 0
         self.statistics: Timer | None = None
         self.restart_statistics()
-        self.routes = {source: Route.make(self.rx(source).plan, self.tx(copy)) for source, copy in ROUTES.items()}
+        self.routes = {source: Route(self.rx(source).plan, self.tx(copy)) for source, copy in ROUTES.items()}
         for route in self.routes.values():
             route.copy.on_request = True  # a copy is sent when its source has come, and only then
 

@@ -17,7 +17,7 @@ from harness.units import time_text
 if TYPE_CHECKING:
     from harness.bench.disturb import Disturbance
     from harness.bench.file import Policy
-    from harness.bus.length import BitTimes
+    from harness.bus.length import Lengths
     from harness.loop import Loop
     from harness.restbus import MessagePlan, Reading, Transmitter
     from harness.signals.network import Network
@@ -67,9 +67,9 @@ class Incidents:
 class Guard:
     """Feeds one channel's network with frames and judges each of them."""
 
-    def __init__(self, network: Network, incidents: Incidents, times: BitTimes) -> None:
+    def __init__(self, network: Network, incidents: Incidents, lengths: Lengths) -> None:
         self._network = network
-        self._times = times
+        self._lengths = lengths
         self._incidents = incidents
         self._supervised: dict[int, _Supervised] = {}
 
@@ -107,7 +107,7 @@ class Guard:
         else:
             supervised.expected = reading.following
             # A frame whose last bits are on the wire when its sender is reset still arrives, with the old counter.
-            began = rx.time - self._times.duration(rx.frame)
+            began = rx.time - self._lengths[rx.frame][1]
             reset_at = max((at for at in supervised.transmitter.resets if at <= began), default=None)
             if supervised.reset_at != reset_at:
                 supervised.reset_at = reset_at
