@@ -69,3 +69,11 @@ def test_a(bench, number):
 """
     )
     assert "2 passed" in project.run("--harness-seed", "9").out
+
+
+def test_garbage_is_looked_for_less_often_only_in_a_run_on_a_bench(project: Project) -> None:
+    body = "import gc\n\ndef test_a({}):\n    assert (gc.get_threshold()[0] >= 20_000) is {}\n"
+    project.write("suites/test_plain.py", body.format("", False))
+    assert project.run(fresh=True).code == 0
+    project.write("suites/test_plain.py", body.format("bench", True))
+    assert project.run(fresh=True).code == 0
