@@ -167,9 +167,9 @@ class Trace:
 
 
 def _frame_bytes(seen: Received | ErrorFrame) -> bytes:
-    frame = seen.frame
-    flags = frame.fd | frame.brs << 1 | frame.esi << 2 | frame.remote << 3
-    return _HEAD(seen.time, frame.key, flags, frame.length, len(frame.data)) + frame.data
+    identifier, data, extended, fd, brs, esi, remote, length = seen.frame
+    key = identifier | EXTENDED if extended else identifier
+    return _HEAD(seen.time, key, fd | brs << 1 | esi << 2 | remote << 3, length, len(data)) + data
 
 
 def _error_bytes(error: ErrorFrame) -> bytes:
