@@ -142,7 +142,7 @@ class Ecu:
         A signal that the node sends in messages on several channels is set in all of them. When its frame goes out
         depends on the message's send type. Raises as :meth:`harness.restbus.TxMessage.set`.
         """
-        wanted: Mapping[str, object] = signals if values is None else {**values, **signals}
+        wanted = signals if values is None else {**values, **signals} if signals else values
         for message, pairs in self._targets[tuple(wanted)]:
             message.update(wanted if pairs is None else {own: wanted[name] for own, name in pairs})
 
