@@ -12,8 +12,7 @@ about stuff bits of classic frames, so it is computed too: as it is linear, each
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-from math import lcm
+from math import gcd, lcm
 from typing import Any, NamedTuple
 
 from harness.errors import BusError
@@ -22,6 +21,7 @@ from harness.frames import FD_LENGTHS, Frame, check_frame
 INTERMISSION = 3
 """Recessive bits between two frames, before the next one may start."""
 
+_SECOND = 1_000_000_000  # ns
 _TAIL = 1 + 1 + 7  # ACK slot, ACK delimiter, EOF: always at the nominal bit rate
 _CRC_15 = 0x4599
 _REMEMBERED_HEADERS = 4096
@@ -186,11 +186,11 @@ class BitTimes:
                 f"not {bitrate} and {data_bitrate} bit/s"
             )
         self.fd = data_bitrate is not None
+        data_bitrate = data_bitrate or bitrate
         # Exact in integers, rounded once per frame to the nanosecond: 1e9 is not a multiple of every bit rate.
-        nominal, data = Fraction(1_000_000_000, bitrate), Fraction(1_000_000_000, data_bitrate or bitrate)
-        self.divisor = lcm(nominal.denominator, data.denominator)
-        self.nominal = int(nominal * self.divisor)
-        self.data = int(data * self.divisor)
+        self.divisor = lcm(bitrate // gcd(_SECOND, bitrate), data_bitrate // gcd(_SECOND, data_bitrate))
+        self.nominal = _SECOND * self.divisor // bitrate
+        self.data = _SECOND * self.divisor // data_bitrate
         self.half = self.divisor // 2
 
     def time(self, nominal: int, data: int = 0) -> int:
@@ -260,19 +260,21 @@ def _step(level: int, run: int, bit: int) -> tuple[int, int, int]:
 
 
 def _make_tables() -> list[Table]:
-    """The eight tables; the one for ``run`` bits of ``level`` is entry ``level * 4 + run - 1``."""
+    """The eight tables; the one for ``run`` bits of ``level`` is entry ``level * 4 + run - 1``, its *state*."""
+    steps = []
+    for state in range(8):
+        after = [_step(state >> 2, (state & 3) + 1, bit) for bit in (0, 1)]
+        steps.append([(extra, level * 4 + run - 1) for extra, level, run in after])
+    # Of each state and each group of bits: the stuff bits that they cost, and the state after them.
+    walks = [[(0, state)] for state in range(8)]
+    for _ in range(7):
+        walks = [[(cost + extra, to) for cost, at in walk for extra, to in steps[at]] for walk in walks]
     tables: list[Table] = [[] for _ in range(8)]
     shared: dict[tuple[int, int], tuple[int, Table]] = {}  # few pairs are different: that keeps them in the cache
-    for begin, table in enumerate(tables):
-        for width, after_last in ((8, True), (7, True), (8, False)):
-            for group in range(1 << width):
-                level, run, stuffed, extra = begin >> 2, (begin & 3) + 1, 0, 0
-                for position in reversed(range(width)):
-                    extra, level, run = _step(level, run, group >> position & 1)
-                    stuffed += extra
-                stuffed -= 0 if after_last else extra
-                state = level * 4 + run - 1
-                table.append(shared.setdefault((stuffed, state), (stuffed, tables[state])))
+    for table, seven in zip(tables, walks, strict=True):
+        eight = [(cost + extra, to) for cost, at in seven for extra, to in steps[at]]
+        last = [(cost, to) for cost, at in seven for _, to in steps[at]]
+        table += [shared.setdefault((cost, to), (cost, tables[to])) for cost, to in (*eight, *seven, *last)]
     return tables
 
 
