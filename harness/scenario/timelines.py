@@ -41,8 +41,10 @@ def timeline(
     >>> from harness.units import s
     >>> door = SignalDef("Door", "Doors", start=0, length=1)
     >>> from hypothesis import find
-    >>> find(timeline(door, duration=1 * s), lambda entries: len(entries) > 2)
-    [(0 s, {'Doors.Door': 0}), (10 ms, {'Doors.Door': 1}), (20 ms, {'Doors.Door': 0})]
+    >>> three = find(timeline(door, duration=1 * s), lambda entries: len(entries) > 2)
+    >>> at, first = three[0]
+    >>> len(three), at, list(first), sorted(changes["Doors.Door"] for at, changes in three[1:])
+    (3, 0 s, ['Doors.Door'], [0, 1])
     """
     span, step = checked(duration, "duration"), checked(min_step, "min_step", zero=False)
     if max_changes < 0:
