@@ -6,12 +6,16 @@
     ├── ConfigError                 a file or an option is wrong: bench file, database, requirement list
     │   ├── BenchFileError
     │   ├── DatabaseError
-    │   └── RequirementError
+    │   ├── RequirementError
+    │   └── MissingExtra            an optional package is not installed; the message names the extra
     ├── UnitError                   (also ValueError) units that do not fit, durations that are none
     ├── SignalError
     │   ├── UnknownSignalError      (also LookupError) with the nearest candidates
     │   ├── ValueRangeError         (also ValueError) outside range, bits or value table
-    │   └── DecodeError             a frame that its message definition cannot explain
+    │   ├── DecodeError             a frame that its message definition cannot explain
+    │   ├── PredicateTruthError     (also TypeError) a predicate or formula where Python wants a bool
+    │   └── FormulaError            (also ValueError) a temporal formula that cannot be judged: empty interval, units
+    ├── LogError                    a recording that cannot be read or written
     ├── BusError                    what no bus would carry, or a controller that cannot send
     ├── SimulationError             an ECU model, a callback or a sender broke
     │   └── WaitInCallbackError     waiting where only the test may wait
@@ -20,6 +24,8 @@
     ├── Blocked                     the bench cannot run the test; never counted against the product
     ├── Inconclusive                the measurement is weaker than the claim
     └── ReportError                 results or report cannot be written or built
+
+    HarnessWarning                  (a UserWarning) something in a file is doubtful, and how it was read
 
 A message says what was expected, what came instead, when, the nearest candidates, and what to do.
 """
@@ -54,6 +60,13 @@ class RequirementError(ConfigError):
     """A test names a requirement that ``requirements.toml`` does not hold, or that file is wrong."""
 
 
+class MissingExtra(ConfigError):
+    """Something needs an optional package; the message holds the command that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional package: pip install 'vehicle-harness[{extra}]'")
+
+
 class UnitError(HarnessError, ValueError):
     """Units that cannot be compared, or a duration that is negative, fractional or without unit."""
 
@@ -72,6 +85,18 @@ class ValueRangeError(SignalError, ValueError):
 
 class DecodeError(SignalError):
     """A frame that its message definition cannot explain: too short, or an unknown multiplexer value."""
+
+
+class PredicateTruthError(SignalError, TypeError):
+    """A predicate, a formula or a live signal was used where Python wants a bool."""
+
+
+class FormulaError(SignalError, ValueError):
+    """A temporal formula that cannot be judged: an empty interval, units that do not compare, an unbounded past."""
+
+
+class LogError(HarnessError):
+    """A recording that is none, cannot be read or written, or does not fit the bench."""
 
 
 class BusError(HarnessError):

@@ -14,10 +14,10 @@ PACKAGE = ROOT / "harness"
 
 LAYERS = (
     ("cli", "plugin", "pytest_support"),
-    ("scenario",),
+    ("scenario", "offline"),
     ("bench",),
-    ("evidence", "requirements", "recording"),
-    ("restbus", "ecu", "recording"),
+    ("evidence", "requirements"),
+    ("restbus", "ecu", "recording", "monitors", "temporal", "logs"),
     ("signals", "bus", "plant", "protection"),
     ("loop", "frames"),
     ("units", "errors", "memo"),

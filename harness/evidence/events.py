@@ -15,6 +15,31 @@ Kind = Literal["stimulus", "plant", "expectation", "disturbance", "wait", "incid
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that a plot draws. signal: ``channel.Message.Signal``. value: in the signal's unit."""
+
+    signal: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was judged, in the columns of a verdict table; texts carry their units, "" leaves a cell empty.
+
+    signals: those to plot, by path ``channel.Message.Signal``. limits: of those signals. window: the interval that was
+    judged, or in which it was violated, ns, both included; None: the event's own instant.
+    """
+
+    expected: str
+    actual: str
+    tolerance: str = ""
+    margin: str = ""
+    signals: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    window: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of a test's story.
 
@@ -23,9 +48,10 @@ class Event:
     ``expect BrakeLamp == On within 80 ms: after 32.1 ms, margin 47.9 ms``.
     verdict: for what was judged; ``None`` for what merely happened.
     details: name and value pairs shown below the title, for instance ``("seen", "Off at 1.02 s")``.
+    claim: what was judged, for tables and plots; None for what merely happened.
 
     >>> Event(80_000_000, "stimulus", "set BrakePedal = 40 %")
-    Event(time=80000000, kind='stimulus', title='set BrakePedal = 40 %', verdict=None, details=())
+    Event(time=80000000, kind='stimulus', title='set BrakePedal = 40 %', verdict=None, details=(), claim=None)
     """
 
     time: int
@@ -33,3 +59,4 @@ class Event:
     title: str
     verdict: Verdict | None = None
     details: tuple[tuple[str, str], ...] = ()
+    claim: Claim | None = None

@@ -25,11 +25,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.errors import DecodeError
+from harness.errors import DecodeError, PredicateTruthError
 from harness.frames import Received, id_text
 from harness.signals import comparison
 from harness.signals.definitions import MessageDef, SignalDef
-from harness.signals.predicate import Predicate, PredicateTruthError
+from harness.signals.predicate import Predicate
 from harness.units import Duration, Quantity, time_text
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from harness.errors import SignalError
+from harness.errors import PredicateTruthError, SignalError
 
 if TYPE_CHECKING:
     from harness.signals.live import LiveSignal, Sample
@@ -22,10 +22,6 @@ Samples = Mapping[str, "Sample | None"]
 """Samples by :attr:`~harness.signals.live.LiveSignal.path`; None, or no entry: no data."""
 
 NOTHING: Samples = {}
-
-
-class PredicateTruthError(SignalError, TypeError):
-    """A predicate or a live signal was used where Python wants a bool."""
 
 
 class Predicate(ABC):

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.bench import Bench, Silence
-from harness.errors import ExpectationFailed, Inconclusive, SignalError, SimulationError, UnitError
+from harness.errors import ExpectationFailed, Inconclusive, PredicateTruthError, SignalError, SimulationError, UnitError
 from harness.evidence.verdicts import Verdict
-from harness.signals.predicate import PredicateTruthError
 from harness.units import Duration, V, ms, percent, s
 
 

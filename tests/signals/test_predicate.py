@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.errors import HarnessError, SignalError, UnitError, ValueRangeError
+from harness.errors import HarnessError, PredicateTruthError, SignalError, UnitError, ValueRangeError
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.live import LiveSignal, Sample
-from harness.signals.predicate import Predicate, PredicateTruthError
+from harness.signals.predicate import Predicate
 from harness.units import K, V, degC, kmh, mps, ms, percent, s
 from tests.signals.small_car import SmallCar
 

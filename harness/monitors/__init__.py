@@ -1,0 +1,1 @@
+"""Checks that watch: pure folds over what was seen, the same online and over a recording."""

@@ -1,0 +1,1 @@
+"""What is done with recordings: check them, compare two of them."""
