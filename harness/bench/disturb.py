@@ -228,8 +228,12 @@ class UnknownFrame(Disturbance):
         port = world.tester(self.channel)
         self._produced.add((self.frame.key, self.frame.data))
 
+        queued = 0
+
         def send() -> None:
-            if self.count is None or self.hits < self.count:
+            nonlocal queued
+            if self.count is None or queued < self.count:  # some may still wait for the bus
+                queued += 1
                 port.send(self.frame, sent)
 
         def sent(rx: Received) -> None:

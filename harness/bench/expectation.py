@@ -70,7 +70,8 @@ class Judge:
         """Demand that the predicate holds at some instant from the reference point to ``within`` ns after it."""
         since = self.reference(after)
         deadline = since + within
-        watch = self._watch(predicate, since)
+        # A frame that carries the stimulus is younger than the call, so what changes with it has changed anew.
+        watch = self._watch(predicate, since, edge=isinstance(after, Stimulus) and after.at < since)
         try:
             self._run(deadline, lambda: watch.satisfied_at is not None)
             return self._judge_expect(predicate, watch, since, within, after)
@@ -119,13 +120,13 @@ class Judge:
             watch.close()
             opposite.close()
 
-    def _watch(self, predicate: Predicate, since: int, until: int | None = None) -> Watch:
+    def _watch(self, predicate: Predicate, since: int, until: int | None = None, *, edge: bool = False) -> Watch:
         begins = max(signal.network.trace.begins for signal in predicate.signals)
         if since < begins:
             what = f"counts from {time_text(since)}, but frames before {time_text(begins)} are no longer remembered"
             self._cannot_tell(predicate.describe(), what, self._loop.now, since)
             raise Inconclusive(f"{predicate.describe()}: {what}; give a later after=, or expect it in time")
-        return Watch(predicate, since, until)
+        return Watch(predicate, since, until, edge=edge)
 
     def _run(self, end: int, stop: Callable[[], bool]) -> None:
         if self._loop.now < end and not stop():

@@ -38,7 +38,7 @@ class Supplements:
     protections: Mapping[str, ProtectionSpec] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MessagePlan:
     """How one message is sent: made once per bench, shared by every world.
 
@@ -103,6 +103,9 @@ class MessagePlan:
         object.__setattr__(self, "start_values", raws)
         object.__setattr__(self, "start_payload", self.payload_of(raws))
         object.__setattr__(self, "protector", protector)
+
+    def __repr__(self) -> str:
+        return f"<plan of {self.message!r}>"
 
     def is_active(self, raws: Mapping[str, int | float]) -> bool:
         """Whether a signal of send type *if active* differs from its inactive value."""

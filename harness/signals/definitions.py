@@ -13,7 +13,7 @@ from numbers import Real
 from typing import Literal
 
 from harness.errors import UnknownSignalError, ValueRangeError, nearest
-from harness.frames import EXTENDED
+from harness.frames import EXTENDED, id_text
 from harness.signals.codec import Codec
 
 Value = int | float | str
@@ -23,7 +23,7 @@ _LARGEST_FLOAT = {16: 65504.0, 32: 3.4028234663852886e38, 64: 1.7976931348623157
 """Largest finite number per length in bits (IEEE 754-2019, binary16, binary32, binary64)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SignalDef:
     """One signal of a message.
 
@@ -63,6 +63,9 @@ class SignalDef:
     comment: str = ""
     send_type: str = ""
     receivers: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<signal {self.full_name}>"  # the fields fill pages
 
     @property
     def full_name(self) -> str:
@@ -202,7 +205,7 @@ class SignalDef:
         raise ValueRangeError(f"signal '{self.full_name}' takes {limits}{unit}, not {number}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MessageDef:
     """One message of a database.
 
@@ -242,6 +245,9 @@ class MessageDef:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {signal.name: signal for signal in self.signals})
         object.__setattr__(self, "codec", Codec(self.name, self.length, self.signals, self.container))
+
+    def __repr__(self) -> str:
+        return f"<message {self.name} {id_text(self.key)}>"
 
     @property
     def key(self) -> int:

@@ -44,12 +44,12 @@ class Watch:
 
     The state at ``since`` counts: of every signal the last sample at or before it. After that the predicate is
     judged once per frame, when all signals of that frame are updated, first over what the trace remembers and then
-    as frames come. An edge must come after ``since``. A cyclic signal that misses five cycles is no data from then
-    on (:attr:`~harness.signals.live.LiveSignal.timeout`), so nothing stays true because its sender died. What comes
-    after ``until`` (ns, included; None: no end) does not count.
+    as frames come. An edge must come after ``since``, or with ``edge`` in that very instant. A cyclic signal that
+    misses five cycles is no data from then on (:attr:`~harness.signals.live.LiveSignal.timeout`), so nothing stays
+    true because its sender died. What comes after ``until`` (ns, included; None: no end) does not count.
     """
 
-    def __init__(self, predicate: Predicate, since: int, until: int | None = None) -> None:
+    def __init__(self, predicate: Predicate, since: int, until: int | None = None, *, edge: bool = False) -> None:
         self.predicate = predicate
         self.since = since
         self.until = math.inf if until is None else until
@@ -78,7 +78,7 @@ class Watch:
         for signal in predicate.signals:
             self._samples[signal.path] = signal.sample_at(since)
             groups.setdefault((signal.network, signal.message.key), []).append(signal)
-        self._begin()
+        self._begin(edge)
         history = [
             [(rx, signals) for rx in network.trace.since(key, since + 1)] for (network, key), signals in groups.items()
         ]
@@ -111,13 +111,14 @@ class Watch:
         """One line per signal: where it comes from and when it was last received."""
         return "\n".join(_availability(signal, self._labels[signal.path]) for signal in self.predicate.signals)
 
-    def _begin(self) -> None:
+    def _begin(self, edge: bool) -> None:
+        before = {signal.path: signal.sample_at(self.since - 1) for signal in self.predicate.signals} if edge else None
         for path, limit in self._limits.items():
             sample = self._samples[path]
             if sample is not None and sample.time + limit < self.since:
                 self._samples[path] = None
         self._set_expiry()
-        self._judge(self.since, self._samples)
+        self._judge(self.since, self._samples if before is None else before)
 
     def _receive(self, signals: list[LiveSignal], rx: Received) -> None:
         self._expire_until(rx.time)

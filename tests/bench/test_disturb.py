@@ -8,7 +8,7 @@ from harness.bench import Bench, BitFault, Blueprint, Silence, UnknownFrame, Wro
 from harness.bus.port import ErrorState
 from harness.errors import ConfigError, HarnessError, IntegrityError, SignalError, UnknownSignalError
 from harness.frames import Frame
-from harness.units import ms, s
+from harness.units import ms, s, us
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,9 @@ def test_the_policy_decides(lamp_blueprint: Blueprint, handling: str) -> None:
         lamp.send("can", Frame(0x7AB))
         lamp.wait(10 * ms)
         assert len(lamp.incidents.collected) == (handling == "collect")
+
+
+def test_frames_that_wait_for_the_bus_count_too(lamp: Bench) -> None:
+    with lamp.disturb(disturbance := UnknownFrame("can", Frame(0x7AB, bytes(8)), period=10 * us, count=3)):
+        lamp.wait(100 * ms)
+    assert disturbance.hits == 3

@@ -69,6 +69,17 @@ def test_a_change_needs_a_new_edge(lamp: Bench) -> None:
     lamp.expect(lamp.signal("BrakeLamp").changes(to="Off", frm="On"), within=80 * ms)
 
 
+def test_the_frame_that_carries_the_stimulus_brings_its_own_change(lamp: Bench) -> None:
+    lamp.wait(100 * ms)
+    pedal = lamp.signal("BrakePedal")
+    stimulus = lamp.set("BrakePedal", 40 * percent)
+    changed = lamp.expect(pedal.changes(to=40), within=20 * ms)
+    assert changed.time == stimulus.delivered
+    lamp.set("BrakePedal", 40 * percent)
+    with pytest.raises(ExpectationFailed):  # now it is old
+        lamp.expect(pedal.changes(to=40), within=50 * ms)
+
+
 def test_after_overrides_the_latest_stimulus(lamp: Bench) -> None:
     first = lamp.set("BrakePedal", 40)
     lamp.wait(20 * ms)
