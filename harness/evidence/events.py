@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.evidence.verdicts import Verdict
 
-Kind = Literal["stimulus", "plant", "expectation", "disturbance", "wait", "incident", "note"]
+Kind = Literal["stimulus", "plant", "expectation", "disturbance", "wait", "incident", "note", "plot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,26 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that is worth following from run to run.
+
+    name: what it is, without the numbers of this run, for instance ``reaction time of BrakeLamp == On``. value: in
+    ``unit``. better: whether a smaller or a greater one is good.
+    """
+
+    name: str
+    value: float
+    unit: str
+    better: Literal["lower", "higher"] = "higher"
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What was judged, in the columns of a verdict table; texts carry their units, "" leaves a cell empty.
 
     signals: those to plot, by path ``channel.Message.Signal``. limits: of those signals. window: the interval that was
-    judged, or in which it was violated, ns, both included; None: the event's own instant.
+    judged, or in which it was violated, ns, both included; None: the event's own instant. measures: what is followed
+    over the runs, reaction times and margins.
     """
 
     expected: str
@@ -37,6 +52,7 @@ class Claim:
     signals: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     window: tuple[int, int] | None = None
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +65,13 @@ class Event:
     verdict: for what was judged; ``None`` for what merely happened.
     details: name and value pairs shown below the title, for instance ``("seen", "Off at 1.02 s")``.
     claim: what was judged, for tables and plots; None for what merely happened.
+    signals: what a stimulus changed, by path ``channel.Message.Signal``; plots show them beside what was judged. Of a
+    ``plot``: what it shows.
+    since: of a ``plot``, where it begins, ns of the world; None: with the test.
 
-    >>> Event(80_000_000, "stimulus", "set BrakePedal = 40 %")
-    Event(time=80000000, kind='stimulus', title='set BrakePedal = 40 %', verdict=None, details=(), claim=None)
+    >>> event = Event(80_000_000, "stimulus", "set BrakePedal = 40 %", signals=("body.Pedals.BrakePedal",))
+    >>> event.kind, event.verdict, event.claim
+    ('stimulus', None, None)
     """
 
     time: int
@@ -60,3 +80,5 @@ class Event:
     verdict: Verdict | None = None
     details: tuple[tuple[str, str], ...] = ()
     claim: Claim | None = None
+    signals: tuple[str, ...] = ()
+    since: int | None = None

@@ -28,9 +28,12 @@ _SLACK = 1e-6
 
 
 class Within(Predicate):
-    """A number lies between two limits, with some slack; or, ``outside``, it does not."""
+    """A number lies between two limits, with some slack; or, ``outside``, it does not.
 
-    __slots__ = ("_high", "_low", "_number", "_outside", "_slack", "_text")
+    tolerance: what a reader is told of it; None: the slack.
+    """
+
+    __slots__ = ("_high", "_low", "_number", "_outside", "_slack", "_text", "_tolerance")
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Within(Predicate):
         slack: float,
         text: str,
         outside: bool = False,
+        tolerance: float | None = None,
     ) -> None:
         super().__init__(signals)
         self._number = number
@@ -48,6 +52,7 @@ class Within(Predicate):
         self._slack = slack
         self._text = text
         self._outside = outside
+        self._tolerance = slack if tolerance is None else tolerance * (1 + 2 * _SLACK)
 
     def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
         number = self._number(samples)
@@ -65,6 +70,17 @@ class Within(Predicate):
             distance = -distance
         # The slack is no distance: on the right side of it, the sign is right, and the number 0.
         return max(distance, 0) if self.holds(samples) else min(distance, 0)
+
+    @property
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        if len(self.signals) > 1:
+            return ()  # of their difference
+        ends = (self._low,) if self._low == self._high else (self._low, self._high)
+        return tuple((self.signals[0].path, end) for end in ends if math.isfinite(end))
+
+    @property
+    def tolerance(self) -> float | None:
+        return self._tolerance / (1 + 2 * _SLACK)  # half a step is kept a little too large, for floating point
 
     def describe(self) -> str:
         return self._text
@@ -217,6 +233,7 @@ def near(signal: LiveSignal, value: float | Quantity, tolerance: float | Quantit
         _reader(signal),
         (middle - reach, middle + reach),
         slack=half * 2 * _SLACK,
+        tolerance=reach,
         text=f"{signal.short_name} == {_number_text(middle, '')} ± {_number_text(span, '')}{unit}",
     )
 

@@ -49,6 +49,19 @@ class Predicate(ABC):
         """
         return None
 
+    @property
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        """Numbers that single signals are compared with: path and value in the signal's unit; for plots."""
+        return ()
+
+    @property
+    def tolerance(self) -> float | None:
+        """How far a value may be off and still count, in :attr:`unit`: half a step of the signal, or what was asked.
+
+        None where values are told apart exactly, or where several comparisons each have their own.
+        """
+        return None
+
     @abstractmethod
     def describe(self) -> str:
         """It as a reader would write it, with units: ``BrakePedal >= 3 %``."""
@@ -111,6 +124,10 @@ class _Pair(Predicate):
             for part in (self._left, self._right)
         )
 
+    @property
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        return tuple(dict.fromkeys((*self._left.limits, *self._right.limits)))
+
     def _margins(self, samples: Samples) -> tuple[float, float] | None:
         left, right = self._left.margin(samples), self._right.margin(samples)
         # Distances of different units have no smaller one; without a unit nobody knows.
@@ -171,6 +188,14 @@ class Not(Predicate):
     def margin(self, samples: Samples) -> float | None:
         inner = self._inner.margin(samples)
         return None if inner is None else -inner
+
+    @property
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        return self._inner.limits
+
+    @property
+    def tolerance(self) -> float | None:
+        return self._inner.tolerance
 
     def describe(self) -> str:
         return f"not ({self._inner.describe()})"
