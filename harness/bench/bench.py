@@ -30,6 +30,7 @@ from harness.evidence.events import Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
 from harness.plant import Plant
+from harness.restbus import TxMessage
 from harness.signals.predicate import Predicate
 from harness.units import Duration, Quantity, duration, time_text
 
@@ -183,17 +184,14 @@ class Bench:
             live = self.signal(name)
             by_message.setdefault((live.channel, live.message.name), {})[live.definition.name] = value
             titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
+        parts = [(self._settable(f"{channel}.{message}"), values) for (channel, message), values in by_message.items()]
+        if len(parts) > 1:
+            for tx, values in parts:
+                tx.check(values, force=force)  # all or nothing
         deliveries: list[Delivery] = []
         slowest = 0
-        for (channel, message), values in by_message.items():
-            tx = self.world.tx(f"{channel}.{message}")
-            node = self.world.nodes[tx.node]
-            if not node.absent:
-                raise SignalError(
-                    f"{message} is sent by {node.name}, which is {node.spec.state} on this bench; "
-                    "a test can only set what absent nodes send"
-                )
-            follower = self.world.channels[channel].follower
+        for tx, values in parts:
+            follower = self.world.channels[tx.channel].follower
             if follower is not None and tx.plan.reacts:
                 follower.wake()
             change = tx.set(values, force=force)
@@ -202,6 +200,16 @@ class Bench:
                 deliveries.append(change)
                 slowest = max(slowest, tx.plan.cycle_ns or 0)
         return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries, cycle_ns=slowest)
+
+    def _settable(self, message: str) -> TxMessage:
+        tx = self.world.tx(message)
+        node = self.world.nodes[tx.node]
+        if not node.absent:
+            raise SignalError(
+                f"{tx.name} is sent by {node.name}, which is {node.spec.state} on this bench; "
+                "a test can only set what absent nodes send"
+            )
+        return tx
 
     def send(self, channel: str, frame: Frame) -> Stimulus:
         """Send one raw frame as the tester's own node. Its identifier must be known or declared as a disturbance."""

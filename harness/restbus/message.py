@@ -189,6 +189,10 @@ class TxMessage:
             change.deliver(self._loop.now)  # Nothing to be sent: it was so before the call already.
         return change
 
+    def check(self, values: Mapping[str, object], *, force: bool = False) -> None:
+        """Raise what :meth:`set` would raise, and change nothing."""
+        Payload(self.plan).set(values, force=force)
+
     def update(self, values: Mapping[str, object]) -> None:
         """As :meth:`set` for callers that do not ask when the values went out."""
         changed = self._payload.set(values)

@@ -290,3 +290,11 @@ def test_a_model_that_cannot_be_built_names_itself(lamp_blueprint: Blueprint) ->
 
     with pytest.raises(SimulationError, match=r"Broken.*ZeroDivisionError: no lamp"):
         Bench(lamp_blueprint, models={"LAMP": Broken})
+
+
+def test_setting_several_messages_is_all_or_nothing(lamp: Bench) -> None:
+    lamp.wait(100 * ms)
+    with pytest.raises(ValueRangeError):
+        lamp.set({"BrakePedal": 40, "HazardSwitch": "Maybe"})
+    lamp.wait(100 * ms)
+    assert lamp.signal("BrakePedal").value == 0
