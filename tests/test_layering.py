@@ -17,7 +17,7 @@ LAYERS = (
     ("scenario", "offline"),
     ("bench",),
     ("evidence", "requirements"),
-    ("restbus", "ecu", "recording", "monitors", "temporal", "logs"),
+    ("restbus", "ecu", "monitors", "temporal", "logs"),
     ("signals", "bus", "plant", "protection"),
     ("loop", "frames"),
     ("units", "errors", "memo"),

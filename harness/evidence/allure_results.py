@@ -30,7 +30,7 @@ from harness.evidence.events import Event
 from harness.evidence.excerpt import excerpt
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict
-from harness.recording import asc_text
+from harness.logs.asc_writing import asc_text
 
 STATUS = {
     Verdict.PASSED: "passed",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
-from harness.recording import Seen
+from harness.logs.writer import Seen
 from harness.signals.database import Database
 from harness.signals.definitions import MessageDef
 from harness.signals.trace import Trace

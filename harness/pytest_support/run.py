@@ -19,11 +19,11 @@ from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
+from harness.logs.writing import write_seen
 from harness.pytest_support.labels import known_requirements
 from harness.pytest_support.requirements import requirement_ids, requirements_of
 from harness.pytest_support.tracebacks import hide_harness
 from harness.pytest_support.worlds import Worlds
-from harness.recording import write_seen
 from harness.requirements import Requirement
 
 if TYPE_CHECKING:

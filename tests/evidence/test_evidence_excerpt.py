@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.evidence.excerpt import EXCERPT_LINES, EXCERPT_NS, excerpt
 from harness.frames import ErrorFrame, Frame, Received
-from harness.recording import asc_text
+from harness.logs.asc_writing import asc_text
 
 times = st.lists(st.integers(0, 2_000_000_000), max_size=40).map(sorted)
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from harness.errors import ReportError
 from harness.frames import FD_LENGTHS, ErrorFrame, Frame, Received
-from harness.recording import Seen, asc_text, write
+from harness.logs.asc_writing import asc_text
+from harness.logs.writer import Seen
+from harness.logs.writing import write
 from harness.signals.trace import Trace
 
 Row = tuple[object, ...]
@@ -188,7 +190,7 @@ def test_what_cannot_be_written_says_so(form: str, tmp_path: Path) -> None:
 
 def test_python_can_is_imported_for_blf_only(tmp_path: Path) -> None:
     program = (
-        "import sys; from harness.recording import write; from harness.signals.trace import Trace; "
+        "import sys; from harness.logs.writing import write; from harness.signals.trace import Trace; "
         "write(sys.argv[1] + '/a.asc', [Trace('body')]); assert 'can' not in sys.modules; "
         "write(sys.argv[1] + '/a.blf', [Trace('body')]); assert 'can' in sys.modules"
     )
