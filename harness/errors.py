@@ -23,6 +23,7 @@
     ├── ExpectationFailed           (also AssertionError) the product did not do what was expected
     ├── Blocked                     the bench cannot run the test; never counted against the product
     ├── Inconclusive                the measurement is weaker than the claim
+    ├── StimulatesRecording         a test wants to act where the world is a recording; shown as skipped
     └── ReportError                 results or report cannot be written or built
 
     HarnessWarning                  (a UserWarning) something in a file is doubtful, and how it was read
@@ -129,6 +130,10 @@ class Blocked(HarnessError):
 
 class Inconclusive(HarnessError):
     """The measurement is weaker than the claim, so neither *passed* nor *failed* would be honest."""
+
+
+class StimulatesRecording(HarnessError):
+    """A test wants to act in a world that is a recording, which can only be watched. Shown as skipped."""
 
 
 class ReportError(HarnessError):

@@ -6,7 +6,7 @@ What a declared disturbance explains is exempt, frame by frame; nothing else is.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from harness.errors import HarnessError, IntegrityError
 from harness.evidence.events import Event
@@ -16,7 +16,7 @@ from harness.units import time_text
 
 if TYPE_CHECKING:
     from harness.bench.disturb import Disturbance
-    from harness.bench.file import Policy
+    from harness.bench.file import Handling, Policy
     from harness.bus.length import Lengths
     from harness.loop import Loop
     from harness.restbus import MessagePlan, Reading, Transmitter
@@ -45,7 +45,7 @@ class Incidents:
         """Apply the policy to a problem with one frame. Raises :class:`~harness.errors.IntegrityError` on *fail*."""
         if any(disturbance.covers(problem, rx, trace) for disturbance in self.disturbances):
             return
-        handling = getattr(self.policy, problem if problem in ("unknown_frame", "undecodable") else "protection")
+        handling = self.handling(problem, rx)
         line = f"{time_text(rx.time)}  {rx.channel}  {rx.frame}{f'  from {rx.sender}' if rx.sender else ''}: {text}"
         if handling == "collect":
             self.collected.append(line)
@@ -55,6 +55,11 @@ class Incidents:
                     f"{text}\n  seen: {line}\n  If the test does this on purpose, declare it: with bench.disturb(...)."
                 )
             )
+
+    def handling(self, problem: Problem, rx: Received) -> Handling:
+        """What a problem with this frame means, by the policy."""
+        name = problem if problem in ("unknown_frame", "undecodable") else "protection"
+        return cast("Handling", getattr(self.policy, name))
 
     def record(self, error: HarnessError) -> HarnessError:
         """Note an incident in the journal and return it for raising."""
