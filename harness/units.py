@@ -37,26 +37,59 @@ class Duration(int):
 
     def __add__(self, other: int) -> Duration:
         # A fraction is no number of nanoseconds: 1 * s + 0.5 becomes a float, which nobody takes for a duration.
-        return Duration(int(self) + int(other)) if isinstance(other, int) else NotImplemented
+        return type(self)(int(self) + int(other)) if isinstance(other, int) else NotImplemented
 
     __radd__ = __add__
 
     def __sub__(self, other: int) -> Duration:
-        return Duration(int(self) - int(other)) if isinstance(other, int) else NotImplemented
+        return type(self)(int(self) - int(other)) if isinstance(other, int) else NotImplemented
 
     def __mod__(self, other: int) -> Duration:
-        return Duration(int(self) % int(other))
+        return type(self)(int(self) % int(other))
 
     def __abs__(self) -> Duration:
-        return Duration(abs(int(self)))
+        return type(self)(abs(int(self)))
 
     def __neg__(self) -> Duration:
-        return Duration(-int(self))
+        return type(self)(-int(self))
 
     def __repr__(self) -> str:
         return time_text(int(self))
 
     __str__ = __repr__
+
+
+class Measured(Duration):
+    """A duration that was measured, or an instant, as a test gets it: it compares with durations only.
+
+    ``latency > 80`` would compare nanoseconds and nearly always hold; it raises
+    :class:`~harness.errors.UnitError`. Zero is the same in every unit.
+
+    >>> Measured(32_000_000) < 80 * ms
+    True
+    >>> Measured(32_000_000) < 80
+    Traceback (most recent call last):
+    harness.errors.UnitError: 32 ms < 80: compare it with a duration such as 80 * ms
+    """
+
+    __slots__ = ()
+
+    def __lt__(self, other: object) -> bool:
+        return int(self) < self._comparable("<", other)
+
+    def __le__(self, other: object) -> bool:
+        return int(self) <= self._comparable("<=", other)
+
+    def __gt__(self, other: object) -> bool:
+        return int(self) > self._comparable(">", other)
+
+    def __ge__(self, other: object) -> bool:
+        return int(self) >= self._comparable(">=", other)
+
+    def _comparable(self, operator: str, other: object) -> int:
+        if isinstance(other, Duration) or other == 0:
+            return int(other)
+        raise UnitError(f"{self!r} {operator} {other!r}: compare it with a duration such as {other!r} * ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +141,7 @@ def time_text(time_ns: int) -> str:
     >>> time_text(1_234_500_000), time_text(80_000_000), time_text(0), time_text(-5_000)
     ('1.2345 s', '80 ms', '0 s', '-5 µs')
     """
+    time_ns = int(time_ns)
     for scale, unit in _SCALES:
         if abs(time_ns) >= scale:
             text = f"{abs(time_ns) // scale}.{abs(time_ns) % scale:0{len(str(scale)) - 1}d}".rstrip("0").rstrip(".")

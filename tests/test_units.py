@@ -12,6 +12,7 @@ from harness import units
 from harness.errors import UnitError
 from harness.units import (
     Duration,
+    Measured,
     Quantity,
     V,
     bar,
@@ -126,3 +127,16 @@ def test_a_unit_of_another_kind_raises_and_names_both(symbol: str) -> None:
 def test_unknown_unit_names_the_nearest() -> None:
     with pytest.raises(UnitError, match=r"did you mean .*'km/h'"):
         unit_named("km/hh")
+
+
+def test_what_was_measured_compares_with_durations_only() -> None:
+    latency = Measured(32_000_000)
+    assert 10 * ms < latency <= 32 * ms and latency > 0 and latency - 2 * ms >= 30 * ms
+    for comparison in (
+        lambda: latency > 80,
+        lambda: latency - 2 * ms < 80,
+        lambda: latency + 1 * ms <= 80,
+        lambda: latency <= 80.0,
+    ):
+        with pytest.raises(UnitError, match="compare it with a duration such as"):
+            comparison()

@@ -18,7 +18,7 @@ from harness.loop import Loop
 from harness.signals.live import MISSED_CYCLES, Sample
 from harness.signals.predicate import Predicate
 from harness.signals.watch import Values, Watch
-from harness.units import Duration, time_text
+from harness.units import Duration, Measured, time_text
 
 DELIVERY_LIMIT_NS = 5_000_000_000
 """How long a stimulus may wait for its frame, beyond its cycle time, before the test gives up."""
@@ -84,13 +84,13 @@ class Judge:
         claim = f"expect {predicate.describe()} within {time_text(within)}"
         at = watch.satisfied_at
         if at is not None and at <= since + within:
-            latency = Duration(at - since)
+            latency = Measured(at - since)
             seen = _line(at, watch.satisfied_by, watch.units)
-            result = Result(Verdict.PASSED, Duration(at), latency, Duration(within - latency), seen)
+            result = Result(Verdict.PASSED, Measured(at), latency, Measured(within - latency), seen)
             self._note(f"{claim}: after {latency}, margin {result.margin}", result)
             return result
         late = f"only after {time_text(at - since)}" if at is not None else "not seen"
-        result = Result(Verdict.FAILED, Duration(self._loop.now), Duration(self._loop.now - since), None, _seen(watch))
+        result = Result(Verdict.FAILED, Measured(self._loop.now), Measured(self._loop.now - since), None, _seen(watch))
         self._note(f"{claim}: {late}", result)
         raise ExpectationFailed(self._failure(claim, late, since, watch, after), result)
 
@@ -144,7 +144,7 @@ class Judge:
         since = watch.since
         if wrong is not None and watch.has_data:
             at, values = wrong
-            result = Result(Verdict.FAILED, Duration(at), Duration(at - since), None, _line(at, values, watch.units))
+            result = Result(Verdict.FAILED, Measured(at), Measured(at - since), None, _line(at, values, watch.units))
             late = f"violated after {time_text(at - since)}"
             self._note(f"{claim}: {late}", result)
             raise ExpectationFailed(self._failure(claim, late, since, watch, after), result)
@@ -154,13 +154,13 @@ class Judge:
                 what = f"at {time_text(watch.lost_at)} the last sample was more than {MISSED_CYCLES} cycles old"
             self._cannot_tell(claim, what, since + during, since)
             raise Inconclusive(f"{claim}: {what}, so it cannot be told\n{watch.availability()}")
-        result = Result(Verdict.PASSED, Duration(since + during), Duration(during), margin, _seen(watch))
+        result = Result(Verdict.PASSED, Measured(since + during), Measured(during), margin, _seen(watch))
         distance = "" if margin is None else f", smallest distance {_number_text(margin, watch.predicate.unit)}"
         self._note(f"{claim}: held{distance}", result)
         return result
 
     def _cannot_tell(self, claim: str, what: str, time: int, since: int) -> None:
-        unknown = Result(Verdict.INCONCLUSIVE, Duration(time), Duration(time - since), None, what)
+        unknown = Result(Verdict.INCONCLUSIVE, Measured(time), Measured(time - since), None, what)
         self._note(f"{claim}: {what}", unknown)
 
     def _failure(self, claim: str, what: str, since: int, watch: Watch, after: Stimulus | int | None) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.frames import Received
-from harness.units import Duration
+from harness.units import Duration, Measured
 
 if TYPE_CHECKING:
     from harness.bench.world import World
@@ -37,17 +37,18 @@ class Traffic:
 
     def since(self, time: Duration) -> Traffic:
         """The same, but only the frames that ended at or after ``time``, counted since the world began."""
-        return replace(self, frames=tuple(rx for rx in self.frames if rx.time >= time))
+        begin = int(time)
+        return replace(self, frames=tuple(rx for rx in self.frames if rx.time >= begin))
 
     @property
     def times(self) -> tuple[Duration, ...]:
         """When each frame ended, since the world began."""
-        return tuple(Duration(rx.time) for rx in self.frames)
+        return tuple(Measured(rx.time) for rx in self.frames)
 
     @property
     def gaps(self) -> tuple[Duration, ...]:
         """From the end of each frame to the end of the next."""
-        return tuple(Duration(after - before) for before, after in pairwise(self.times))
+        return tuple(Measured(after - before) for before, after in pairwise(self.times))
 
 
 def traffic(world: World, name: str) -> Traffic:

@@ -30,7 +30,7 @@ from harness.frames import Received, id_text
 from harness.signals import comparison
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.predicate import Predicate
-from harness.units import Duration, Quantity, time_text
+from harness.units import Duration, Measured, Quantity, time_text
 
 if TYPE_CHECKING:
     from harness.signals.network import Network
@@ -140,13 +140,13 @@ class LiveSignal:
     def time(self) -> Duration | None:
         """End of that frame since the world began."""
         found = self._latest()
-        return Duration(found[1].time) if found else None
+        return Measured(found[1].time) if found else None
 
     @property
     def age(self) -> Duration | None:
         """Time since the end of that frame."""
         found = self._latest()
-        return Duration(self.network.loop.now - found[1].time) if found else None
+        return Measured(self.network.loop.now - found[1].time) if found else None
 
     @property
     def timeout(self) -> Duration | None:
