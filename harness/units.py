@@ -60,7 +60,7 @@ class Duration(int):
 
 
 class Measured(Duration):
-    """A duration that was measured, or an instant, as a test gets it: it compares with durations only.
+    """A span that was measured, as a test gets it: it compares with durations only.
 
     ``latency > 80`` would compare nanoseconds and nearly always hold; it raises
     :class:`~harness.errors.UnitError`. Zero is the same in every unit.

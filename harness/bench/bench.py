@@ -20,19 +20,20 @@ from harness.bench.expectation import Judge, Result
 from harness.bench.file import Handling, Policy
 from harness.bench.integrity import Incidents
 from harness.bench.node import NodeControl
+from harness.bench.recorded import Recording
 from harness.bench.signal import BenchSignal, Value, find_signal, value_text
 from harness.bench.stimulus import Delivery, Stimulus
 from harness.bench.traffic import Traffic, message_names, traffic
 from harness.bench.world import World
 from harness.ecu import Ecu
 from harness.errors import BenchFileError, BusError, ExpectationFailed, HarnessError, SignalError, UnitError
-from harness.evidence.events import Event, Kind
+from harness.evidence.events import Claim, Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
 from harness.plant import Plant
 from harness.restbus import TxMessage
 from harness.signals.predicate import Predicate
-from harness.units import Duration, Measured, Quantity, duration, time_text
+from harness.units import Duration, Quantity, duration, time_text
 
 
 class BenchPlant:
@@ -44,10 +45,12 @@ class BenchPlant:
 
     def __getitem__(self, role: str) -> float:
         self._plant.role(role)
+        self._bench.world.acts(f"plant {role}")
         return self._plant[role]
 
     def __setitem__(self, role: str, value: float | Quantity) -> None:
         unit = self._plant.role(role).unit
+        self._bench.world.acts(f"set plant {role}")
         number = self._plant.checked(role, value)
         self._bench.world.loop.call(partial(self._plant.__setitem__, role, number))
         self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
@@ -72,7 +75,7 @@ class Bench:
             bench.set("BrakePedal", 40 * percent)
             bench.expect(bench.signal("BrakeLamp") == "On", within=80 * ms)
 
-    seed: an integer that every random choice of this world derives from. models and plant: see
+    seed: an integer that every random choice of this world derives from. models, plant and recording: see
     :class:`~harness.bench.world.World`.
     """
 
@@ -83,8 +86,9 @@ class Bench:
         seed: int = 0,
         models: Mapping[str, type[Ecu]] | None = None,
         plant: type[Plant] | None = None,
+        recording: Recording | None = None,
     ) -> None:
-        self.world = World(blueprint, seed, models or {}, plant)
+        self.world = World(blueprint, seed, models or {}, plant, recording)
         self.seed = seed
         self.plant = BenchPlant(self, self.world.plant)
         self.latest: Stimulus | None = None
@@ -106,7 +110,7 @@ class Bench:
     @property
     def now(self) -> Duration:
         """Time since the world began."""
-        return Measured(self.world.loop.now)
+        return Duration(self.world.loop.now)
 
     @property
     def journal(self) -> list[Event]:
@@ -175,13 +179,15 @@ class Bench:
             or (isinstance(target, Mapping) and (signals or value is not None))
         ):
             raise SignalError("set() takes a signal and a value, a message with signals, or one mapping")
+        self.world.acts(f"set {', '.join(wanted)}")
         return self._set(wanted, force)
 
     def _set(self, wanted: Mapping[str, Value], force: bool) -> Stimulus:
         by_message: dict[tuple[str, str], dict[str, Value]] = {}
-        titles = []
+        titles, paths = [], []
         for name, value in wanted.items():
             live = self.signal(name)
+            paths.append(live.path)
             by_message.setdefault((live.channel, live.message.name), {})[live.definition.name] = value
             titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
         parts = [(self._settable(f"{channel}.{message}"), values) for (channel, message), values in by_message.items()]
@@ -199,7 +205,8 @@ class Bench:
             if change.due or not tx.active:
                 deliveries.append(change)
                 slowest = max(slowest, tx.plan.cycle_ns or 0)
-        return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries, cycle_ns=slowest)
+        title = f"set {', '.join(titles)}{' (forced)' if force else ''}"
+        return self.stimulated(title, deliveries, cycle_ns=slowest, signals=tuple(paths))
 
     def _settable(self, message: str) -> TxMessage:
         tx = self.world.tx(message)
@@ -215,6 +222,7 @@ class Bench:
         """Send one raw frame as the tester's own node. Its identifier must be known or declared as a disturbance."""
         if not isinstance(frame, Frame):
             raise BusError(f"send() takes a Frame such as Frame(0x123, bytes(8)), not {frame!r}")
+        self.world.acts(f"send {frame} on {channel}")
         check_frame(frame, fd=self.world.channel(channel).bus.data_bitrate is not None)
         raw = _RawFrame()
         self.world.tester(channel).send(frame, raw.sent)
@@ -227,15 +235,24 @@ class Bench:
         kind: Kind = "stimulus",
         *,
         cycle_ns: int = 0,
+        signals: tuple[str, ...] = (),
     ) -> Stimulus:
-        """Note a stimulus; from now on ``within`` counts from it."""
+        """Note a stimulus; from now on ``within`` counts from it. signals: what it changes, by path."""
         self.latest = Stimulus(title, self.world.loop.now, deliveries, cycle_ns)
-        self.note(title, kind=kind)
+        self.journal.append(Event(self.world.loop.now, kind, title, signals=signals))
         return self.latest
 
     def note(self, title: str, *, kind: Kind = "note") -> None:
         """Write a line of the test's own into the journal, and so into the report."""
         self.journal.append(Event(self.world.loop.now, kind, title))
+
+    def plot(self, *names: str, since: Duration | None = None) -> None:
+        """Put a plot of signals, at most eight, into the report: from ``since`` (None: the test's beginning) to now."""
+        signals = [self.signal(name) for name in names]
+        title = f"plot {', '.join(signal.short_name for signal in signals)}"
+        begin = None if since is None else duration(since, "since")
+        paths = tuple(signal.path for signal in signals)
+        self.journal.append(Event(self.world.loop.now, "plot", title, signals=paths, since=begin))
 
     def node(self, name: str) -> NodeControl:
         """A node's switches: reset, power, silence. Raises :class:`~harness.errors.ConfigError` for an unknown one."""
@@ -301,9 +318,11 @@ class Bench:
             text = (
                 f"{claim}: {seen[0].frame} from {seen[0].sender or 'unknown'} after {time_text(seen[0].time - start)}"
             )
-            self.journal.append(Event(self.world.loop.now, "expectation", text, Verdict.FAILED))
+            told = Claim(claim, text.partition(": ")[2], window=(start, seen[0].time))
+            self.journal.append(Event(self.world.loop.now, "expectation", text, Verdict.FAILED, claim=told))
             raise ExpectationFailed(text)
-        self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED))
+        told = Claim(claim, "no frame", window=(start, start + span))
+        self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED, claim=told))
 
     @contextmanager
     def disturb(self, *disturbances: Disturbance) -> Iterator[None]:
@@ -311,6 +330,7 @@ class Bench:
 
         A disturbance that did not take full effect raises :class:`~harness.errors.IntegrityError` at the end.
         """
+        self.world.acts(f"disturb ({', '.join(each.title for each in disturbances)})")
         for disturbance in disturbances:
             if disturbance.began is not None:
                 raise SignalError(f"{disturbance.title}: a disturbance serves once; make a new one")

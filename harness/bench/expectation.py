@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from harness.bench.stimulus import Stimulus
 from harness.errors import ExpectationFailed, Inconclusive, SimulationError
-from harness.evidence.events import Event
+from harness.evidence import claims
+from harness.evidence.events import Claim, Event
 from harness.evidence.verdicts import Verdict
 from harness.loop import Loop
 from harness.signals.live import MISSED_CYCLES, Sample
@@ -86,12 +87,13 @@ class Judge:
         if at is not None and at <= since + within:
             latency = Measured(at - since)
             seen = _line(at, watch.satisfied_by, watch.units)
-            result = Result(Verdict.PASSED, Measured(at), latency, Measured(within - latency), seen)
-            self._note(f"{claim}: after {latency}, margin {result.margin}", result)
+            result = Result(Verdict.PASSED, Duration(at), latency, Measured(within - latency), seen)
+            what = claims.reaction(predicate, since, within, at, seen)
+            self._note(f"{claim}: after {latency}, margin {result.margin}", result, what)
             return result
         late = f"only after {time_text(at - since)}" if at is not None else "not seen"
-        result = Result(Verdict.FAILED, Measured(self._loop.now), Measured(self._loop.now - since), None, _seen(watch))
-        self._note(f"{claim}: {late}", result)
+        result = Result(Verdict.FAILED, Duration(self._loop.now), Measured(self._loop.now - since), None, _seen(watch))
+        self._note(f"{claim}: {late}", result, claims.reaction(predicate, since, within, at, result.seen))
         raise ExpectationFailed(self._failure(claim, late, since, watch, after), result)
 
     def stays(self, predicate: Predicate, during: int, after: Stimulus | int | None) -> Result:
@@ -124,7 +126,7 @@ class Judge:
         begins = max(signal.network.trace.begins for signal in predicate.signals)
         if since < begins:
             what = f"counts from {time_text(since)}, but frames before {time_text(begins)} are no longer remembered"
-            self._cannot_tell(predicate.describe(), what, self._loop.now, since)
+            self._cannot_tell(predicate, predicate.describe(), what, self._loop.now, since)
             raise Inconclusive(f"{predicate.describe()}: {what}; give a later after=, or expect it in time")
         return Watch(predicate, since, until, edge=edge)
 
@@ -144,24 +146,26 @@ class Judge:
         since = watch.since
         if wrong is not None and watch.has_data:
             at, values = wrong
-            result = Result(Verdict.FAILED, Measured(at), Measured(at - since), None, _line(at, values, watch.units))
+            result = Result(Verdict.FAILED, Duration(at), Measured(at - since), None, _line(at, values, watch.units))
             late = f"violated after {time_text(at - since)}"
-            self._note(f"{claim}: {late}", result)
+            what = claims.span(watch.predicate, claim, since, during, at, margin, result.seen)
+            self._note(f"{claim}: {late}", result, what)
             raise ExpectationFailed(self._failure(claim, late, since, watch, after), result)
         if not watch.has_data or watch.lost_at is not None:
-            what = "nothing was observed"
+            why = "nothing was observed"
             if watch.has_data and watch.lost_at is not None:
-                what = f"at {time_text(watch.lost_at)} the last sample was more than {MISSED_CYCLES} cycles old"
-            self._cannot_tell(claim, what, since + during, since)
-            raise Inconclusive(f"{claim}: {what}, so it cannot be told\n{watch.availability()}")
-        result = Result(Verdict.PASSED, Measured(since + during), Measured(during), margin, _seen(watch))
+                why = f"at {time_text(watch.lost_at)} the last sample was more than {MISSED_CYCLES} cycles old"
+            self._cannot_tell(watch.predicate, claim, why, since + during, since)
+            raise Inconclusive(f"{claim}: {why}, so it cannot be told\n{watch.availability()}")
+        result = Result(Verdict.PASSED, Duration(since + during), Measured(during), margin, _seen(watch))
         distance = "" if margin is None else f", smallest distance {_number_text(margin, watch.predicate.unit)}"
-        self._note(f"{claim}: held{distance}", result)
+        what = claims.span(watch.predicate, claim, since, during, None, margin, result.seen)
+        self._note(f"{claim}: held{distance}", result, what)
         return result
 
-    def _cannot_tell(self, claim: str, what: str, time: int, since: int) -> None:
-        unknown = Result(Verdict.INCONCLUSIVE, Measured(time), Measured(time - since), None, what)
-        self._note(f"{claim}: {what}", unknown)
+    def _cannot_tell(self, predicate: Predicate, claim: str, why: str, time: int, since: int) -> None:
+        unknown = Result(Verdict.INCONCLUSIVE, Duration(time), Measured(time - since), None, why)
+        self._note(f"{claim}: {why}", unknown, claims.untold(predicate, claim, why, since, time))
 
     def _failure(self, claim: str, what: str, since: int, watch: Watch, after: Stimulus | int | None) -> str:
         origin = f" ({after.title})" if isinstance(after, Stimulus) else ""
@@ -173,9 +177,9 @@ class Judge:
         lines += ["  last samples:"] + [f"    {line}" for line in _samples(watch)]
         return "\n".join(lines)
 
-    def _note(self, title: str, result: Result) -> None:
+    def _note(self, title: str, result: Result, claim: Claim) -> None:
         details = (("seen", result.seen), ("decided at", time_text(result.time)))
-        self._journal.append(Event(self._loop.now, "expectation", title, result.verdict, details))
+        self._journal.append(Event(self._loop.now, "expectation", title, result.verdict, details, claim))
 
 
 def _seen(watch: Watch) -> str:

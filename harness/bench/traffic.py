@@ -43,7 +43,7 @@ class Traffic:
     @property
     def times(self) -> tuple[Duration, ...]:
         """When each frame ended, since the world began."""
-        return tuple(Measured(rx.time) for rx in self.frames)
+        return tuple(Duration(rx.time) for rx in self.frames)
 
     @property
     def gaps(self) -> tuple[Duration, ...]:

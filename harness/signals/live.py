@@ -140,7 +140,7 @@ class LiveSignal:
     def time(self) -> Duration | None:
         """End of that frame since the world began."""
         found = self._latest()
-        return Measured(found[1].time) if found else None
+        return Duration(found[1].time) if found else None
 
     @property
     def age(self) -> Duration | None:
