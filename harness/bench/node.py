@@ -78,6 +78,7 @@ class NodeControl:
 
     def error_state(self, channel: str) -> ErrorState:
         """The state of the node's controller on a channel: active, passive or bus-off (ISO 11898-1, 8.3.4)."""
+        self._bench.world.acts(f"error state of {self.name}")
         try:
             return self._node.controllers[channel].state
         except KeyError:
@@ -94,6 +95,7 @@ class NodeControl:
                 controller.restart()
 
     def _switch(self, what: str, switch: Callable[[], None]) -> None:
+        self._bench.world.acts(f"{what} of {self.name}")
         if self._node.spec.state is NodeState.REAL:
             raise Blocked(f"{what} of {self.name}: the node is real and this bench has no instrument that can do it")
         self._bench.stimulated(f"{what} of {self.name}", ())

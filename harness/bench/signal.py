@@ -26,6 +26,7 @@ class BenchSignal(LiveSignal):
     def __init__(self, bench: Bench, network: Network, message: MessageDef, definition: SignalDef) -> None:
         super().__init__(network, message, definition)
         self._bench = bench
+        bench.world.uses(network.channel, message.key)
 
     def set(self, value: Value, *, force: bool = False) -> Stimulus:
         """Set the signal; the same as ``bench.set(name, value)``."""

@@ -9,12 +9,21 @@ from typing import TypeVar
 from harness.bench.blueprint import Blueprint, ChannelPlan
 from harness.bench.file import NodeSpec, NodeState
 from harness.bench.integrity import Guard, Incidents
+from harness.bench.recorded import Playback, RecordedBus, RecordedIncidents, Recording
 from harness.bench.sleep import SleepFollower
 from harness.bus.controller import Controller
 from harness.bus.port import Port
 from harness.bus.simulated import SimBus
 from harness.ecu import Ecu, EcuContext, Link
-from harness.errors import BenchFileError, ConfigError, HarnessError, SimulationError, UnknownSignalError, nearest
+from harness.errors import (
+    BenchFileError,
+    ConfigError,
+    HarnessError,
+    SimulationError,
+    StimulatesRecording,
+    UnknownSignalError,
+    nearest,
+)
 from harness.evidence.events import Event
 from harness.loop import Loop, Owner
 from harness.plant import Plant
@@ -62,22 +71,32 @@ class World:
     models: other model classes than the bench file's, by node; plant: another plant class. Both are how a suite is
     proved able to fail: with a faulty variant in place of the right one. Raises
     :class:`~harness.errors.ConfigError` for a node that is not simulated here, and for what is no such class.
+
+    recording: what the channels are fed from instead of nodes; see :mod:`harness.bench.recorded`.
     """
 
     def __init__(
-        self, blueprint: Blueprint, seed: int, models: Mapping[str, type[Ecu]], plant: type[Plant] | None
+        self,
+        blueprint: Blueprint,
+        seed: int,
+        models: Mapping[str, type[Ecu]],
+        plant: type[Plant] | None,
+        recording: Recording | None = None,
     ) -> None:
         self.blueprint = blueprint
         self.seed = seed
+        self.recording = recording
         self.loop = Loop()
         self.journal: list[Event] = []
-        self.incidents = Incidents(self.loop, blueprint.file.policy, self.journal)
+        incidents = Incidents if recording is None else RecordedIncidents
+        self.incidents = incidents(self.loop, blueprint.file.policy, self.journal)
         plant = plant or blueprint.plant
         self.plant: Plant = _build(f"plant {plant.__qualname__}", plant)
         self.channels: dict[str, Channel] = {}
         self._testers: dict[str, Controller] = {}
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
-            bus = SimBus(
+            kind = SimBus if recording is None else RecordedBus
+            bus = kind(
                 self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate, lengths=plan.lengths
             )
             network = Network(plan.name, plan.databases, self.loop)
@@ -86,6 +105,18 @@ class World:
             bus.observe_errors(network.trace.append_error)
             self.channels[spec.name] = Channel(plan, bus, network, guard)
         self.nodes = {name: self._attach(name) for name in blueprint.nodes}
+        if recording is None:
+            self._start(models, plant)
+        else:
+            if models or plant is not blueprint.plant:
+                self.acts("other models or another plant")
+            self.playback = Playback(self, recording)
+
+    # -- assembly --------------------------------------------------------------------------------------------------
+
+    def _start(self, models: Mapping[str, type[Ecu]], plant: type[Plant]) -> None:
+        """Bring plant, models and rest-bus to life."""
+        blueprint = self.blueprint
         _build(f"plant {plant.__qualname__}", lambda: self.plant.start(self.loop))
         chosen = {**blueprint.models, **models}
         for name, model in models.items():
@@ -102,8 +133,6 @@ class World:
         if blueprint.file.sleep_after is not None:
             self._follow_network(blueprint.file.sleep_after)
 
-    # -- assembly --------------------------------------------------------------------------------------------------
-
     def _check_replacement(self, name: str, model: object) -> None:
         state = self.node(name).spec.state
         if state is not NodeState.SIMULATED:
@@ -113,7 +142,7 @@ class World:
 
     def _attach(self, name: str) -> Node:
         spec = self.blueprint.file.node(name)
-        if spec.state is NodeState.REAL:
+        if spec.state is NodeState.REAL and self.recording is None:
             raise BenchFileError(
                 f"{self.blueprint.file.path}: node {name!r} is real, but every channel here is simulated; "
                 "make it simulated or absent"
@@ -146,6 +175,25 @@ class World:
             followers = [transmitter for transmitter in absent if transmitter is not None]
             channel.follower = SleepFollower(self.loop, channel.bus, followers, awake, sleep_after)
 
+    # -- what a test may do ----------------------------------------------------------------------------------------
+
+    def acts(self, what: str) -> None:
+        """A test is about to do something to this world.
+
+        Raises :class:`~harness.errors.StimulatesRecording` where that is a recording; and stops it, since what comes
+        after a stimulus that did not take place means nothing.
+        """
+        if self.recording is not None:
+            name = self.recording.path.name
+            error = StimulatesRecording(f"{what}: the world is the recording {name}, which can only be watched")
+            self.loop.failure = self.loop.failure or error
+            raise error
+
+    def uses(self, channel: str, key: int) -> None:
+        """A test looks at a message: in a recording, what is wrong with its frames is then red."""
+        if isinstance(self.incidents, RecordedIncidents):
+            self.incidents.used.add((channel, key))
+
     # -- looking things up -----------------------------------------------------------------------------------------
 
     def channel(self, name: str) -> Channel:
@@ -174,6 +222,7 @@ class World:
         """The sending side of a message, ``Message`` or ``channel.Message``, whichever node sends it."""
         found = self._senders.get(name, [])
         if len(found) == 1:
+            self.uses(found[0].channel, found[0].key)
             return found[0]
         if found:
             names = ", ".join(f"{tx.channel}.{tx.name}" for tx in found)
