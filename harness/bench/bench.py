@@ -27,7 +27,7 @@ from harness.bench.traffic import Traffic, message_names, traffic
 from harness.bench.world import World
 from harness.ecu import Ecu
 from harness.errors import BenchFileError, BusError, ExpectationFailed, HarnessError, SignalError, UnitError
-from harness.evidence.events import Event, Kind
+from harness.evidence.events import Claim, Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
 from harness.plant import Plant
@@ -184,9 +184,10 @@ class Bench:
 
     def _set(self, wanted: Mapping[str, Value], force: bool) -> Stimulus:
         by_message: dict[tuple[str, str], dict[str, Value]] = {}
-        titles = []
+        titles, paths = [], []
         for name, value in wanted.items():
             live = self.signal(name)
+            paths.append(live.path)
             by_message.setdefault((live.channel, live.message.name), {})[live.definition.name] = value
             titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
         parts = [(self._settable(f"{channel}.{message}"), values) for (channel, message), values in by_message.items()]
@@ -204,7 +205,8 @@ class Bench:
             if change.due or not tx.active:
                 deliveries.append(change)
                 slowest = max(slowest, tx.plan.cycle_ns or 0)
-        return self.stimulated(f"set {', '.join(titles)}{' (forced)' if force else ''}", deliveries, cycle_ns=slowest)
+        title = f"set {', '.join(titles)}{' (forced)' if force else ''}"
+        return self.stimulated(title, deliveries, cycle_ns=slowest, signals=tuple(paths))
 
     def _settable(self, message: str) -> TxMessage:
         tx = self.world.tx(message)
@@ -233,15 +235,24 @@ class Bench:
         kind: Kind = "stimulus",
         *,
         cycle_ns: int = 0,
+        signals: tuple[str, ...] = (),
     ) -> Stimulus:
-        """Note a stimulus; from now on ``within`` counts from it."""
+        """Note a stimulus; from now on ``within`` counts from it. signals: what it changes, by path."""
         self.latest = Stimulus(title, self.world.loop.now, deliveries, cycle_ns)
-        self.note(title, kind=kind)
+        self.journal.append(Event(self.world.loop.now, kind, title, signals=signals))
         return self.latest
 
     def note(self, title: str, *, kind: Kind = "note") -> None:
         """Write a line of the test's own into the journal, and so into the report."""
         self.journal.append(Event(self.world.loop.now, kind, title))
+
+    def plot(self, *names: str, since: Duration | None = None) -> None:
+        """Put a plot of signals, at most eight, into the report: from ``since`` (None: the test's beginning) to now."""
+        signals = [self.signal(name) for name in names]
+        title = f"plot {', '.join(signal.short_name for signal in signals)}"
+        begin = None if since is None else duration(since, "since")
+        paths = tuple(signal.path for signal in signals)
+        self.journal.append(Event(self.world.loop.now, "plot", title, signals=paths, since=begin))
 
     def node(self, name: str) -> NodeControl:
         """A node's switches: reset, power, silence. Raises :class:`~harness.errors.ConfigError` for an unknown one."""
@@ -307,9 +318,11 @@ class Bench:
             text = (
                 f"{claim}: {seen[0].frame} from {seen[0].sender or 'unknown'} after {time_text(seen[0].time - start)}"
             )
-            self.journal.append(Event(self.world.loop.now, "expectation", text, Verdict.FAILED))
+            told = Claim(claim, text.partition(": ")[2], window=(start, seen[0].time))
+            self.journal.append(Event(self.world.loop.now, "expectation", text, Verdict.FAILED, claim=told))
             raise ExpectationFailed(text)
-        self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED))
+        told = Claim(claim, "no frame", window=(start, start + span))
+        self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED, claim=told))
 
     @contextmanager
     def disturb(self, *disturbances: Disturbance) -> Iterator[None]:
