@@ -33,7 +33,7 @@ from harness.frames import Frame, Received, check_frame
 from harness.plant import Plant
 from harness.restbus import TxMessage
 from harness.signals.predicate import Predicate
-from harness.units import Duration, Measured, Quantity, duration, time_text
+from harness.units import Duration, Quantity, duration, time_text
 
 
 class BenchPlant:
@@ -110,7 +110,7 @@ class Bench:
     @property
     def now(self) -> Duration:
         """Time since the world began."""
-        return Measured(self.world.loop.now)
+        return Duration(self.world.loop.now)
 
     @property
     def journal(self) -> list[Event]:
