@@ -222,8 +222,8 @@ class Bench:
         """Send one raw frame as the tester's own node. Its identifier must be known or declared as a disturbance."""
         if not isinstance(frame, Frame):
             raise BusError(f"send() takes a Frame such as Frame(0x123, bytes(8)), not {frame!r}")
-        self.world.acts(f"send {frame} on {channel}")
         check_frame(frame, fd=self.world.channel(channel).bus.data_bitrate is not None)
+        self.world.acts(f"send {frame} on {channel}")
         raw = _RawFrame()
         self.world.tester(channel).send(frame, raw.sent)
         return self.stimulated(f"send {frame} on {channel}", (raw,))
