@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ValueRangeError
 from harness.signals.predicate import NOTHING, Predicate, Samples, once
+from harness.signals.term import Leaf, Scaled, Shifted, Sum, Term, evaluate, leaves
 from harness.units import Quantity, in_unit, unit_named
 
 if TYPE_CHECKING:
@@ -30,15 +31,14 @@ _SLACK = 1e-6
 class Within(Predicate):
     """A number lies between two limits, with some slack; or, ``outside``, it does not.
 
-    tolerance: what a reader is told of it; None: the slack.
+    term: the number. tolerance: what a reader is told of the slack; None: the slack.
     """
 
-    __slots__ = ("_high", "_low", "_number", "_outside", "_slack", "_text", "_tolerance")
+    __slots__ = ("_number", "_text", "_tolerance", "high", "low", "outside", "slack", "term")
 
     def __init__(
         self,
-        signals: tuple[LiveSignal, ...],
-        number: Callable[[Samples], float | None],
+        term: Term,
         limits: tuple[float, float],
         *,
         slack: float,
@@ -46,12 +46,13 @@ class Within(Predicate):
         outside: bool = False,
         tolerance: float | None = None,
     ) -> None:
-        super().__init__(signals)
-        self._number = number
-        self._low, self._high = limits
-        self._slack = slack
+        super().__init__(once(*(leaf.signal for leaf in leaves(term))))
+        self._number = _reader(term)
         self._text = text
-        self._outside = outside
+        self.term = term
+        self.low, self.high = limits
+        self.slack = slack
+        self.outside = outside
         self._tolerance = slack if tolerance is None else tolerance * (1 + 2 * _SLACK)
 
     def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
@@ -59,14 +60,14 @@ class Within(Predicate):
         if number is None:
             return None
         # Differences of whole numbers are exact, also where a limit with slack would be rounded.
-        return (min(number - self._low, self._high - number) >= -self._slack) is not self._outside
+        return (min(number - self.low, self.high - number) >= -self.slack) is not self.outside
 
     def margin(self, samples: Samples) -> float | None:
         number = self._number(samples)
         if number is None:
             return None
-        distance = min(number - self._low, self._high - number)
-        if self._outside:
+        distance = min(number - self.low, self.high - number)
+        if self.outside:
             distance = -distance
         # The slack is no distance: on the right side of it, the sign is right, and the number 0.
         return max(distance, 0) if self.holds(samples) else min(distance, 0)
@@ -75,7 +76,7 @@ class Within(Predicate):
     def limits(self) -> tuple[tuple[str, float], ...]:
         if len(self.signals) > 1:
             return ()  # of their difference
-        ends = (self._low,) if self._low == self._high else (self._low, self._high)
+        ends = (self.low,) if self.low == self.high else (self.low, self.high)
         return tuple((self.signals[0].path, end) for end in ends if math.isfinite(end))
 
     @property
@@ -89,15 +90,15 @@ class Within(Predicate):
 class Shows(Predicate):
     """A signal shows a label, or the same label as another signal; or not."""
 
-    __slots__ = ("_other", "_same", "_signal", "_text", "_wanted")
+    __slots__ = ("_other", "_signal", "_text", "same", "wanted")
 
     def __init__(self, signal: LiveSignal, wanted: str | LiveSignal, *, same: bool) -> None:
         others = () if isinstance(wanted, str) else (wanted,)
         super().__init__(once(signal, *others))
         self._signal = signal.path
-        self._wanted = wanted if isinstance(wanted, str) else None
         self._other = None if isinstance(wanted, str) else wanted.path
-        self._same = same
+        self.wanted = wanted
+        self.same = same
         first, second = (signal.short_name, wanted) if isinstance(wanted, str) else _names((signal, wanted))
         self._text = f"{first} {'==' if same else '!='} {second}"
 
@@ -106,13 +107,13 @@ class Shows(Predicate):
         if sample is None:
             return None
         if self._other is None:
-            return (sample.text == self._wanted) is self._same
+            return (sample.text == self.wanted) is self.same
         other = samples.get(self._other)
         if other is None:
             return None
         if sample.text is None and other.text is None:
-            return (sample.value == other.value) is self._same
-        return (sample.text == other.text) is self._same
+            return (sample.value == other.value) is self.same
+        return (sample.text == other.text) is self.same
 
     def describe(self) -> str:
         return self._text
@@ -124,15 +125,15 @@ class Shows(Predicate):
 class Changes(Predicate):
     """A signal changes, to a value and from a value, or (None) to and from any."""
 
-    __slots__ = ("_path", "_text", "_to", "_was")
+    __slots__ = ("_path", "_text", "to", "was")
 
     def __init__(
         self, signal: LiveSignal, to: str | float | Quantity | None, frm: str | float | Quantity | None
     ) -> None:
         super().__init__((signal,), is_edge=True)
         self._path = signal.path
-        self._to = compare(signal, "==", to) if to is not None else None
-        self._was = compare(signal, "==", frm) if frm is not None else None
+        self.to = compare(signal, "==", to) if to is not None else None
+        self.was = compare(signal, "==", frm) if frm is not None else None
         came = f" from {_shown(signal, frm)}" if frm is not None else ""
         went = f" to {_shown(signal, to)}" if to is not None else ""
         self._text = f"{signal.short_name} changes{came}{went}"
@@ -143,9 +144,9 @@ class Changes(Predicate):
             return None
         if now.raw == was.raw or (now.raw != now.raw and was.raw != was.raw):
             return False
-        if self._to is not None and not (self._to.holds(samples) is True and self._to.holds(before) is not True):
+        if self.to is not None and not (self.to.holds(samples) is True and self.to.holds(before) is not True):
             return False
-        return self._was is None or (self._was.holds(before) is True and self._was.holds(samples) is not True)
+        return self.was is None or (self.was.holds(before) is True and self.was.holds(samples) is not True)
 
     def describe(self) -> str:
         return self._text
@@ -185,7 +186,7 @@ def compare(signal: LiveSignal, operator: Operator, other: object) -> Predicate:
             raise ValueRangeError(f"labels have no order: compare {signal.short_name} with == or != {other!r}")
         return Shows(signal, other, same=operator == "==")
     number = _in_unit_of(signal, other)
-    half = _half_step(definition, number)
+    half = half_step(definition, number)
     if operator in ("==", "!="):
         low, high = sorted(map(definition.to_physical, definition.raw_range))
         if max(low - number, number - high) > half:
@@ -194,7 +195,7 @@ def compare(signal: LiveSignal, operator: Operator, other: object) -> Predicate:
                 f"its bits hold {_number_text(low, '')} to {_number_text(high, signal.unit)}"
             )
     text = f"{signal.short_name} {operator} {_number_text(number, signal.unit)}"
-    return _ordered((signal,), _reader(signal), operator, number, half, text)
+    return ordered(Leaf(signal), operator, number, half, text)
 
 
 def compare_signals(left: LiveSignal, operator: Operator, right: LiveSignal) -> Predicate:
@@ -204,19 +205,13 @@ def compare_signals(left: LiveSignal, operator: Operator, right: LiveSignal) -> 
     """
     if left.definition.choices and right.definition.choices and operator in ("==", "!="):
         return Shows(left, right, same=operator == "==")
-    convert = _conversion(right, left)
-    read_left, read_right = _reader(left), _reader(right)
-
-    def difference(samples: Samples) -> float | None:
-        first, second = read_left(samples), read_right(samples)
-        return None if first is None or second is None else first - convert(second)
-
+    factor, offset = conversion(right.unit, left.unit, f"signal {left.short_name}")
     # On one grid equal means the same step; on two, each may be half a step away from the true value.
-    halves = [_half_step(left.definition, 0), abs(convert(_half_step(right.definition, 0)) - convert(0))]
+    halves = [half_step(left.definition, 0), abs(factor) * half_step(right.definition, 0)]
     half = halves[0] if halves[0] == halves[1] else sum(halves)
-    signals = once(left, right)
     names = _names((left, right))
-    return _ordered(signals, difference, operator, 0, half, f"{names[0]} {operator} {names[1]}")
+    difference = Sum(Leaf(left), Scaled(affine(Leaf(right), factor, offset), -1))
+    return ordered(difference, operator, 0, half, f"{names[0]} {operator} {names[1]}")
 
 
 def near(signal: LiveSignal, value: float | Quantity, tolerance: float | Quantity) -> Predicate:
@@ -225,12 +220,11 @@ def near(signal: LiveSignal, value: float | Quantity, tolerance: float | Quantit
     span = _span(signal, tolerance)
     if span < 0:
         raise ValueRangeError(f"a tolerance is 0 or more, not {tolerance}")
-    half = _half_step(signal.definition, middle)
+    half = half_step(signal.definition, middle)
     reach = max(span, half)
     unit = f" {signal.unit}" if signal.unit else ""
     return Within(
-        (signal,),
-        _reader(signal),
+        Leaf(signal),
         (middle - reach, middle + reach),
         slack=half * 2 * _SLACK,
         tolerance=reach,
@@ -244,33 +238,48 @@ def between(signal: LiveSignal, low: float | Quantity, high: float | Quantity) -
     if bottom > top:
         raise ValueRangeError(f"between takes the lower limit first, not {low} and {high}")
     return Within(
-        (signal,),
-        _reader(signal),
+        Leaf(signal),
         (bottom, top),
-        slack=_half_step(signal.definition, max(abs(bottom), abs(top))),
+        slack=half_step(signal.definition, max(abs(bottom), abs(top))),
         text=f"{signal.short_name} between {_number_text(bottom, '')} and {_number_text(top, signal.unit)}",
     )
 
 
-def _ordered(
-    signals: tuple[LiveSignal, ...],
-    number: Callable[[Samples], float | None],
-    operator: Operator,
-    limit: float,
-    half: float,
-    text: str,
-) -> Predicate:
+def ordered(term: Term, operator: Operator, limit: float, half: float, text: str) -> Within:
+    """``term operator limit``; half: the slack, half a step of the term. text: it in the reader's words."""
     low = -math.inf if operator in ("<=", ">") else limit
     high = math.inf if operator in (">=", "<") else limit
-    return Within(signals, number, (low, high), slack=half, text=text, outside=operator in ("!=", "<", ">"))
+    return Within(term, (low, high), slack=half, text=text, outside=operator in ("!=", "<", ">"))
 
 
-def _reader(signal: LiveSignal) -> Callable[[Samples], float | None]:
-    """The signal as a number; None for no sample, NaN, and a label that stands outside the declared range."""
-    path, definition = signal.path, signal.definition
+def number_range(definition: SignalDef) -> tuple[float, float]:
+    """Where a value with a label is a number all the same: the declared range, with some slack."""
     slack = abs(definition.scale) * _SLACK
     low = -math.inf if definition.minimum is None else definition.minimum - slack
     high = math.inf if definition.maximum is None else definition.maximum + slack
+    return low, high
+
+
+def _reader(term: Term) -> Callable[[Samples], float | None]:
+    """The term as a number; None where a signal of it has none."""
+    if isinstance(term, Leaf):
+        return _leaf_reader(term)
+    readers = {leaf: _leaf_reader(leaf) for leaf in leaves(term)}
+
+    def number(samples: Samples) -> float | None:
+        numbers = {leaf: read(samples) for leaf, read in readers.items()}
+        if None in numbers.values():
+            return None
+        found: float = evaluate(term, numbers.__getitem__)
+        return found
+
+    return number
+
+
+def _leaf_reader(leaf: Leaf) -> Callable[[Samples], float | None]:
+    """The signal as a number; None for no sample, NaN, and a label that stands outside the declared range."""
+    path = leaf.signal.path
+    low, high = number_range(leaf.signal.definition)
 
     def number(samples: Samples) -> float | None:
         sample = samples.get(path)
@@ -281,7 +290,7 @@ def _reader(signal: LiveSignal) -> Callable[[Samples], float | None]:
     return number
 
 
-def _half_step(definition: SignalDef, near: float) -> float:
+def half_step(definition: SignalDef, near: float) -> float:
     """Half the distance between two values that the signal can carry, a little more for floating point."""
     if definition.is_float:
         digits, smallest = {16: (11, 2.0**-25), 32: (24, 2.0**-150), 64: (53, 0.0)}[definition.length]
@@ -310,13 +319,24 @@ def _span(signal: LiveSignal, span: float | Quantity) -> float:
     return _in_unit_of(signal, span)
 
 
-def _conversion(source: LiveSignal, target: LiveSignal) -> Callable[[float], float]:
-    """A function that takes values of one signal into the unit of another."""
-    if source.unit == target.unit:
-        return lambda value: value
-    unit = unit_named(source.unit)
-    in_unit(Quantity(0.0, unit), target.unit, f"signal {target.short_name}")
-    return lambda value: Quantity(value, unit).to(target.unit)
+def conversion(source: str, target: str, what: str) -> tuple[int | float, int | float]:
+    """Factor and offset that take a number from one unit into another: ``number * factor + offset``.
+
+    Raises :class:`~harness.errors.UnitError` for units of different kinds, in the words ``what`` for the target.
+    """
+    if source == target:
+        return 1, 0
+    unit = unit_named(source)
+    in_unit(Quantity(0.0, unit), target, what)
+    goal = unit_named(target)
+    factor, offset = unit.factor / goal.factor, (unit.offset - goal.offset) / goal.factor
+    return (1 if factor == 1 else factor), (0 if offset == 0 else offset)
+
+
+def affine(term: Term, factor: int | float, offset: int | float) -> Term:
+    """``term * factor + offset``, without what changes nothing: whole numbers stay whole."""
+    scaled = term if factor == 1 else Scaled(term, factor)
+    return scaled if offset == 0 else Shifted(scaled, offset)
 
 
 def _names(signals: tuple[LiveSignal, ...]) -> list[str]:
