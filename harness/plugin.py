@@ -38,6 +38,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="which tests' frames to write to files (default: failed with --alluredir, none without)",
     )
     group.addoption("--record-format", choices=("blf", "asc"), default="blf", help="format of recordings")
+    group.addoption(
+        "--trace-file",
+        metavar="RECORDING",
+        help="feed every bench from a recording (.blf, .asc, .log, .mf4) instead of simulated nodes: tests that only "
+        "watch are run, those that stimulate are skipped; `--trace RECORDING` is the same",
+    )
+    group.addoption(
+        "--channel",
+        action="append",
+        default=[],
+        metavar="NAME=RECORDED",
+        help="the bench's channel NAME is RECORDED in the recording, a name or a number; repeat if need be",
+    )
+    group.addoption(
+        "--damaged",
+        choices=("inconclusive", "fail", "ignore"),
+        default="inconclusive",
+        help="what damage in the recording means for a test that has watched it (default: inconclusive)",
+    )
     parser.addini("harness_bench", "bench file, relative to the ini file", default="benches/virtual.toml")
     parser.addini(
         "harness_requirements", "requirement file, relative to the ini file", default="suites/requirements.toml"
@@ -52,6 +71,10 @@ def pytest_configure(config: pytest.Config) -> None:
         'requirement(id): the test speaks for this requirement, e.g. requirement("VEH-020"); repeat if need be',
     )
     config.pluginmanager.register(Gate(config), "harness-gate")
+    if config.getoption("trace") or config.getoption("--trace-file"):
+        from harness.pytest_support.recordings import take_recording
+
+        take_recording(config)
     bench = config.getoption("--bench")
     if bench and not (config.invocation_params.dir / bench).is_file():
         raise pytest.UsageError(f"--bench {bench}: there is no such file")

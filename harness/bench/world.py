@@ -96,9 +96,7 @@ class World:
         self._testers: dict[str, Controller] = {}
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
             kind = SimBus if recording is None else RecordedBus
-            bus = kind(
-                self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate, lengths=plan.lengths
-            )
+            bus = kind(self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate, lengths=plan.lengths)
             network = Network(plan.name, plan.databases, self.loop)
             guard = Guard(network, self.incidents, bus.lengths)
             bus.observe(guard.receive)

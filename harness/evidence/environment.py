@@ -36,7 +36,10 @@ def describe_software() -> dict[str, str]:
 
 def describe_world(record: WorldRecord) -> dict[str, str]:
     """A world's bench, seed and databases (by the first 16 digits of their SHA-256)."""
-    found = {"bench": f"{record.name} ({record.path.name})", "seed": str(record.seed), "world": "virtual time"}
+    found = {"bench": f"{record.name} ({record.path.name})", "seed": str(record.seed), "world": record.world}
+    if record.recording is not None:
+        path, sha256 = record.recording
+        found[f"recording {path.name}"] = f"sha256 {sha256}"
     for databases in record.databases.values():
         found |= {each.path.name: f"sha256 {each.sha256[:16]}" for each in databases}
     return found
@@ -89,5 +92,8 @@ def reproduction(node: str, records: Sequence[WorldRecord], root: Path, *extra: 
     words = ["pytest", f'"{node}"']
     for record in records[:1]:
         path = record.path.relative_to(root) if record.path.is_relative_to(root) else record.path
-        words += ["--bench", str(path), "--harness-seed", str(record.seed)]
+        words += ["--bench", str(path)]
+        words += (
+            ["--harness-seed", str(record.seed)] if record.recording is None else ["--trace", str(record.recording[0])]
+        )
     return " ".join([*words, *extra])

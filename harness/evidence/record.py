@@ -23,6 +23,7 @@ class WorldRecord:
 
     name: of the bench, from its file. path: the bench file. seed: of the world. databases, traces: per channel.
     events: the journal from the test's beginning. since: when the test began, ns of the world; 0 for a fresh one.
+    recording: the file that the world was fed from, and its SHA-256; None for a simulated world.
     """
 
     name: str
@@ -32,6 +33,12 @@ class WorldRecord:
     traces: Mapping[str, Trace]
     events: Sequence[Event]
     since: int = 0
+    recording: tuple[Path, str] | None = None
+
+    @property
+    def world(self) -> str:
+        """What sort of world it was, for labels."""
+        return "virtual time" if self.recording is None else "recording"
 
     @cached_property
     def frames(self) -> Sequence[Seen]:

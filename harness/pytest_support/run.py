@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import HarnessError, IntegrityError
+from harness.errors import HarnessError, IntegrityError, StimulatesRecording
 from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.logs.writing import write_seen
 from harness.pytest_support.labels import known_requirements
+from harness.pytest_support.recordings import as_skip, recording_of
 from harness.pytest_support.requirements import requirement_ids, requirements_of
 from harness.pytest_support.tracebacks import hide_harness
 from harness.pytest_support.worlds import Worlds
@@ -43,7 +44,7 @@ class Run:
         self.config = config
         self.seed: int | None = config.getoption("--harness-seed")
         self.requirements = requirements_of(config)
-        self.worlds = Worlds(self._bench_file(), self.seed or 0)
+        self.worlds = Worlds(self._bench_file(), self.seed or 0, recording_of(config))
         self.claims: dict[str, list[str]] = {}
         self.environment: dict[str, str] = {}
         self.recordings: list[str] = []
@@ -107,7 +108,10 @@ class Run:
             item.user_properties += [("requirement", identifier) for identifier in requirement_ids(item)]
             if self.allure is not None:
                 self.allure.begin(item, self._requirements(item))
-        return (yield)
+        try:
+            return (yield)
+        except StimulatesRecording as error:
+            raise as_skip(self.worlds.judge(error)) or error from None
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -115,7 +119,7 @@ class Run:
         __tracebackhide__ = True
         if item.nodeid not in self.claims:
             outcome = yield
-            red = self.worlds.judge(None)  # it may have asked for a bench while it ran
+            red = as_skip(self.worlds.judge(None))  # it may have asked for a bench while it ran
             if red is not None:
                 raise red
             return outcome
@@ -131,7 +135,7 @@ class Run:
                 failure = error
         if tested is not None:
             failure = tested.reason(failure)
-        failure = self.worlds.judge(failure)
+        failure = as_skip(self.worlds.judge(failure))
         try:
             self._leave_evidence(item, failure, tested)
         except Exception as error:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness.bench import Bench, Blueprint
+from harness.bench.recorded import Recording
 from harness.ecu import Ecu
-from harness.errors import Blocked, HarnessError
+from harness.errors import Blocked, HarnessError, Inconclusive, StimulatesRecording
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
@@ -35,18 +36,25 @@ class OpenWorld:
 
     def take_failures(self) -> list[HarnessError]:
         """What went wrong in this world since the last call: incidents, and what a callback raised."""
-        failures = list(self.bench.incidents.raised)
-        stopped = self.bench.world.loop.failure
-        if stopped is not None and not any(stopped is each for each in failures):
-            failures.append(stopped)
+        failures = self._failures()
         fresh = failures[self.accounted :]
         self.accounted = len(failures)
         return fresh
 
+    def _failures(self) -> list[HarnessError]:
+        failures = list(self.bench.incidents.raised)
+        stopped = self.bench.world.loop.failure
+        if stopped is not None and not any(stopped is each for each in failures):
+            failures.append(stopped)
+        return failures
+
     def pass_on(self) -> None:
         """Another test begins: it cannot run in a world that has stopped, but that is not its failure."""
         loop = self.bench.world.loop
-        if loop.failure is not None and not isinstance(loop.failure, Blocked):
+        if isinstance(loop.failure, StimulatesRecording):
+            loop.failure = None  # nothing has happened to the recording
+            self.accounted = len(self._failures())
+        elif loop.failure is not None and not isinstance(loop.failure, (Blocked, Inconclusive)):
             first = str(loop.failure).splitlines()[0]
             loop.failure = Blocked(f"this world was stopped in an earlier test: {first}")
             self.take_failures()
@@ -73,6 +81,7 @@ class Share:
         """The share as evidence."""
         bench = self.world.bench
         networks = {name: channel.network for name, channel in bench.world.channels.items()}
+        recording = bench.world.recording
         return WorldRecord(
             name=bench.name,
             path=bench.world.blueprint.file.path,
@@ -81,15 +90,20 @@ class Share:
             traces={name: network.trace for name, network in networks.items()},
             events=bench.journal[self.first_event :],
             since=self.since,
+            recording=None if recording is None else (recording.path, recording.sha256),
         )
 
 
 @dataclass(slots=True, repr=False)
 class Worlds:
-    """Opens worlds, and keeps account of them. ``seed``: of every world that does not ask for its own."""
+    """Opens worlds, and keeps account of them.
+
+    seed: of every world that does not ask for its own. recording: what all worlds are fed from; None: simulated ones.
+    """
 
     bench_file: Path
     seed: int
+    recording: Recording | None = None
     shares: list[Share] = field(default_factory=list)
     """What the running test (for a property: the running example) has used so far."""
     troubled: bool = False
@@ -119,7 +133,14 @@ class Worlds:
         """
         blueprint = self._blueprint(self.bench_file if path is None else Path(path))
         world = OpenWorld(
-            Bench(blueprint, seed=self.seed if seed is None else seed, models=models, plant=plant), self._test
+            Bench(
+                blueprint,
+                seed=self.seed if seed is None else seed,
+                models=models,
+                plant=plant,
+                recording=self.recording,
+            ),
+            self._test,
         )
         self.shares.append(Share(world))
         self._alive.append(world)
@@ -201,7 +222,7 @@ def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseE
 
 
 def _is_outweighed(failure: BaseException) -> bool:
-    if isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception)):
+    if isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception, StimulatesRecording)):
         return True
     hypothesis = sys.modules.get("hypothesis.errors")
     if hypothesis is not None and isinstance(failure, hypothesis.UnsatisfiedAssumption):
