@@ -1,0 +1,162 @@
+"""All signals of a recording as whole columns.
+
+>>> from harness.frames import Frame, Received
+>>> from harness.logs.columns import FrameColumns
+>>> from harness.signals.definitions import MessageDef, SignalDef
+>>> class Drive:
+...     channels, start = ["body"], None
+...     def blocks(self):
+...         yield FrameColumns.of([Received(5_000, "body", Frame(0x123, b"\\x01"))], ["body"])
+>>> lamp = SignalDef("BrakeLamp", "Lamps", start=0, length=1, choices={0: "Off", 1: "On"})
+>>> signals = decode(Drive(), {"body": [MessageDef("Lamps", 0x123, 1, (lamp,))]})
+>>> signals["body.Lamps.BrakeLamp"].value.tolist(), signals["BrakeLamp"].text.tolist()
+([1], ['On'])
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import UnknownSignalError, nearest
+from harness.logs.decode import Blocks, Decoder, decode_blocks
+from harness.signals.column import SignalColumn
+from harness.signals.database import Database, load_database
+from harness.signals.definitions import MessageDef
+
+if TYPE_CHECKING:
+    import polars
+
+Source = str | Path | Database | Iterable[MessageDef]
+"""Where the messages of a channel come from: a database or its file, or the messages themselves."""
+
+
+class Recording(Blocks, Protocol):
+    """A recording that also knows when it began."""
+
+    @property
+    def start(self) -> int | None:
+        """Unix time of its time 0 in ns; None where it does not tell."""
+
+
+class Signals(Mapping[str, SignalColumn]):
+    """The signals of a recording by path ``channel.Message.Signal``.
+
+    Looking up also takes ``Message.Signal`` and ``Signal`` where only one signal has that name. A signal that no
+    frame carried has a column of length 0.
+
+    unknown, undecodable, frames: as counted by :class:`~harness.logs.decode.Decoder`. start: Unix time of the
+    recording's time 0 in ns; None where it does not tell.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, SignalColumn],
+        *,
+        start: int | None = None,
+        frames: int = 0,
+        unknown: Counter[tuple[str, int]] | None = None,
+        undecodable: Counter[tuple[str, int]] | None = None,
+    ) -> None:
+        self.start = start
+        self.frames = frames
+        self.unknown = unknown or Counter()
+        self.undecodable = undecodable or Counter()
+        self._columns = dict(columns)
+        self._meant: dict[str, list[str]] = {}
+        for path in self._columns:
+            parts = path.split(".")
+            for first in range(len(parts)):
+                self._meant.setdefault(".".join(parts[first:]), []).append(path)
+
+    def __getitem__(self, name: str) -> SignalColumn:
+        """The column of a signal.
+
+        Raises :class:`~harness.errors.UnknownSignalError` with the nearest names, or with those to choose from.
+        """
+        meant = self._meant.get(name, [])
+        if len(meant) == 1:
+            return self._columns[meant[0]]
+        if meant:
+            raise UnknownSignalError(f"signal {name!r} exists {len(meant)} times: write one of {', '.join(meant)}")
+        raise UnknownSignalError(f"no signal {name!r} was decoded{nearest(name, self._meant)}")
+
+    def __contains__(self, name: object) -> bool:
+        return len(self._meant.get(name, [])) == 1 if isinstance(name, str) else False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} signals of {self.frames} frames>"
+
+    def to_polars(self, *, labels: bool = True) -> polars.DataFrame:
+        """One row per sample, see :func:`harness.logs.export.to_polars`."""
+        from harness.logs.export import to_polars
+
+        return to_polars(self, labels=labels)
+
+    def to_mf4(self, path: str | Path) -> Path:
+        """An MF4 file with a channel per signal, see :func:`harness.logs.export.write_mf4`."""
+        from harness.logs.export import write_mf4
+
+        return write_mf4(self, path)
+
+
+def decode(log: Recording, databases: Mapping[str, Source], signals: Collection[str] | None = None) -> Signals:
+    """Decode a whole recording into memory: 16 bytes per sample and signal, 8 per frame for the times.
+
+    databases: by name of the recording's channels: a database file, a database, or messages. signals: those wanted,
+    as ``channel.Message.Signal``, ``Message.Signal`` or ``Signal``; None for all. For a recording that does not fit
+    into memory name the signals, or go through it with :func:`~harness.logs.decode.decode_blocks`.
+
+    Raises :class:`~harness.errors.UnknownSignalError` with the nearest names,
+    :class:`~harness.errors.DatabaseError` for a file that does not load.
+    """
+    decoder = Decoder({channel: _messages(source) for channel, source in databases.items()}, signals)
+    columns = join(decode_blocks(log, decoder))
+    empty = decoder.empty()
+    return Signals(
+        {path: columns.get(path, none) for path, none in empty.items()},
+        start=log.start,
+        frames=decoder.frames,
+        unknown=decoder.unknown,
+        undecodable=decoder.undecodable,
+    )
+
+
+def _messages(source: Source) -> Iterable[MessageDef]:
+    if isinstance(source, (str, Path)):
+        source = load_database(source)
+    return source.messages if isinstance(source, Database) else source
+
+
+def join(parts: Iterable[Mapping[str, SignalColumn]]) -> dict[str, SignalColumn]:
+    """The columns of consecutive blocks put together; signals that shared their times share them again."""
+    pieces: dict[str, list[SignalColumn]] = {}
+    for part in parts:
+        for path, column in part.items():
+            pieces.setdefault(path, []).append(column)
+    times: dict[tuple[int, ...], NDArray[np.int64]] = {}
+    return {path: _joined(columns, times) for path, columns in pieces.items()}
+
+
+def _joined(columns: list[SignalColumn], times: dict[tuple[int, ...], NDArray[np.int64]]) -> SignalColumn:
+    if len(columns) == 1:
+        return columns[0]
+    shared = tuple(id(column.time) for column in columns)
+    time = times.get(shared)
+    if time is None:
+        time = times[shared] = np.concatenate([column.time for column in columns])
+    raw: NDArray[Any] = np.concatenate([column.raw for column in columns])
+    if all(column.value is column.raw for column in columns):
+        return SignalColumn(columns[0].definition, time, raw, raw)
+    return SignalColumn(columns[0].definition, time, raw, np.concatenate([column.value for column in columns]))
