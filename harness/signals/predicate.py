@@ -1,7 +1,7 @@
 """Predicates about signals: pure objects that say whether samples fulfil them.
 
-They are made by comparing live signals, combined with ``&``, ``|`` and ``~``, and judged over time by the bench. They
-have no truth value of their own: ``assert lamp == "Off"`` raises instead of always passing.
+They are made by comparing live signals, combined with ``&``, ``|``, ``~`` and ``>>`` (implies), and judged over time by
+the bench. They have no truth value of their own: ``assert lamp == "Off"`` raises instead of always passing.
 
 Logic is three-valued: True, False, and None where there is no data. What can be stated about a signal is in
 :mod:`harness.signals.comparison`.
@@ -78,6 +78,10 @@ class Predicate(ABC):
     def __or__(self, other: Predicate) -> Predicate:
         return Either(self, other) if isinstance(other, Predicate) else NotImplemented
 
+    def __rshift__(self, other: Predicate) -> Predicate:
+        """``a >> b``: where a holds, b holds too."""
+        return Implies(self, other) if isinstance(other, Predicate) else NotImplemented
+
     def __invert__(self) -> Predicate:
         return Not(self)
 
@@ -109,27 +113,29 @@ class Predicate(ABC):
 class _Pair(Predicate):
     """Two predicates, joined."""
 
-    __slots__ = ("_left", "_right")
+    __slots__ = ("left", "right")
 
     _word: str
 
     def __init__(self, left: Predicate, right: Predicate) -> None:
         super().__init__(once(*left.signals, *right.signals), is_edge=left.is_edge or right.is_edge)
-        self._left = left
-        self._right = right
+        self.left = left
+        self.right = right
 
     def describe(self) -> str:
         return f" {self._word} ".join(
-            f"({part.describe()})" if isinstance(part, _Pair) and part._word != self._word else part.describe()
-            for part in (self._left, self._right)
+            f"({part.describe()})"
+            if isinstance(part, _Pair) and (part._word != self._word or self._word == "implies")
+            else part.describe()
+            for part in (self.left, self.right)
         )
 
     @property
     def limits(self) -> tuple[tuple[str, float], ...]:
-        return tuple(dict.fromkeys((*self._left.limits, *self._right.limits)))
+        return tuple(dict.fromkeys((*self.left.limits, *self.right.limits)))
 
     def _margins(self, samples: Samples) -> tuple[float, float] | None:
-        left, right = self._left.margin(samples), self._right.margin(samples)
+        left, right = self.left.margin(samples), self.right.margin(samples)
         # Distances of different units have no smaller one; without a unit nobody knows.
         if left is None or right is None or len({signal.unit for signal in self.signals}) > 1:
             return None
@@ -144,7 +150,7 @@ class Both(_Pair):
     _word = "and"
 
     def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
-        left, right = self._left.holds(samples, before), self._right.holds(samples, before)
+        left, right = self.left.holds(samples, before), self.right.holds(samples, before)
         if left is False or right is False:
             return False
         return None if left is None or right is None else True
@@ -162,7 +168,7 @@ class Either(_Pair):
     _word = "or"
 
     def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
-        left, right = self._left.holds(samples, before), self._right.holds(samples, before)
+        left, right = self.left.holds(samples, before), self.right.holds(samples, before)
         if left or right:
             return True
         return None if left is None or right is None else False
@@ -172,36 +178,54 @@ class Either(_Pair):
         return max(margins) if margins else None
 
 
+class Implies(_Pair):
+    """Where the left one holds, the right one holds too: ``~left | right``."""
+
+    __slots__ = ()
+
+    _word = "implies"
+
+    def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
+        left, right = self.left.holds(samples, before), self.right.holds(samples, before)
+        if left is False or right:
+            return True
+        return None if left is None or right is None else False
+
+    def margin(self, samples: Samples) -> float | None:
+        margins = self._margins(samples)
+        return max(-margins[0], margins[1]) if margins else None
+
+
 class Not(Predicate):
     """Holds where the other does not; no data stays no data."""
 
-    __slots__ = ("_inner",)
+    __slots__ = ("inner",)
 
     def __init__(self, inner: Predicate) -> None:
         super().__init__(inner.signals, is_edge=inner.is_edge)
-        self._inner = inner
+        self.inner = inner
 
     def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
-        inner = self._inner.holds(samples, before)
+        inner = self.inner.holds(samples, before)
         return None if inner is None else not inner
 
     def margin(self, samples: Samples) -> float | None:
-        inner = self._inner.margin(samples)
+        inner = self.inner.margin(samples)
         return None if inner is None else -inner
 
     @property
     def limits(self) -> tuple[tuple[str, float], ...]:
-        return self._inner.limits
+        return self.inner.limits
 
     @property
     def tolerance(self) -> float | None:
-        return self._inner.tolerance
+        return self.inner.tolerance
 
     def describe(self) -> str:
-        return f"not ({self._inner.describe()})"
+        return f"not ({self.inner.describe()})"
 
     def __invert__(self) -> Predicate:
-        return self._inner
+        return self.inner
 
 
 def once(*signals: LiveSignal) -> tuple[LiveSignal, ...]:
