@@ -31,7 +31,7 @@ from harness.logs.message_decode import MessageDecoder, decode_message, word_mat
 from harness.signals.column import SignalColumn
 from harness.signals.definitions import MessageDef
 
-__all__ = ["Decoder", "decode_blocks", "decode_message", "full_paths"]
+__all__ = ["Decoder", "decode_log", "decode_message", "full_paths"]
 
 
 class Blocks(Protocol):
@@ -167,7 +167,7 @@ def full_paths(names: Iterable[str], messages: Mapping[str, Iterable[MessageDef]
     return found
 
 
-def decode_blocks(log: Blocks, decoder: Decoder) -> Iterator[dict[str, SignalColumn]]:
+def decode_log(log: Blocks, decoder: Decoder) -> Iterator[dict[str, SignalColumn]]:
     """The signals of a recording block by block, by path; what does not occur in a block is not in its answer.
 
     Memory holds one block, however long the recording is. Counts are in the decoder.

@@ -8,7 +8,7 @@
 ...     def blocks(self):
 ...         yield FrameColumns.of([Received(5_000, "body", Frame(0x123, b"\\x01"))], ["body"])
 >>> lamp = SignalDef("BrakeLamp", "Lamps", start=0, length=1, choices={0: "Off", 1: "On"})
->>> signals = decode(Drive(), {"body": [MessageDef("Lamps", 0x123, 1, (lamp,))]})
+>>> signals = read_signals(Drive(), {"body": [MessageDef("Lamps", 0x123, 1, (lamp,))]})
 >>> signals["body.Lamps.BrakeLamp"].value.tolist(), signals["BrakeLamp"].text.tolist()
 ([1], ['On'])
 """
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UnknownSignalError, nearest
-from harness.logs.decode import Blocks, Decoder, decode_blocks
+from harness.logs.decode import Blocks, Decoder, decode_log
 from harness.signals.column import SignalColumn
 from harness.signals.database import Database, load_database
 from harness.signals.definitions import MessageDef
@@ -111,18 +111,18 @@ class Signals(Mapping[str, SignalColumn]):
         return write_mf4(self, path)
 
 
-def decode(log: Recording, databases: Mapping[str, Source], signals: Collection[str] | None = None) -> Signals:
+def read_signals(log: Recording, databases: Mapping[str, Source], signals: Collection[str] | None = None) -> Signals:
     """Decode a whole recording into memory: 16 bytes per sample and signal, 8 per frame for the times.
 
     databases: by name of the recording's channels: a database file, a database, or messages. signals: those wanted,
     as ``channel.Message.Signal``, ``Message.Signal`` or ``Signal``; None for all. For a recording that does not fit
-    into memory name the signals, or go through it with :func:`~harness.logs.decode.decode_blocks`.
+    into memory name the signals, or go through it with :func:`~harness.logs.decode.decode_log`.
 
     Raises :class:`~harness.errors.UnknownSignalError` with the nearest names,
     :class:`~harness.errors.DatabaseError` for a file that does not load.
     """
     decoder = Decoder({channel: _messages(source) for channel, source in databases.items()}, signals)
-    columns = join(decode_blocks(log, decoder))
+    columns = join(decode_log(log, decoder))
     empty = decoder.empty()
     return Signals(
         {path: columns.get(path, none) for path, none in empty.items()},

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from harness.errors import DecodeError, UnknownSignalError
 from harness.frames import EXTENDED, ErrorFrame, Frame, Received
 from harness.logs.columns import FrameColumns
-from harness.logs.decode import Decoder, decode_blocks, full_paths
+from harness.logs.decode import Decoder, decode_log, full_paths
 from harness.logs.key_index import KeyIndex
-from harness.logs.signals import decode
+from harness.logs.signals import read_signals
 from harness.signals.definitions import MessageDef, SignalDef
 
 CHANNELS = ["body", "powertrain"]
@@ -82,7 +82,7 @@ def test_blocks_of_any_size_give_what_frame_by_frame_gives(
                 wanted.setdefault(f"{each.channel}.{message.name}.{name}", []).append((each.time, value))
         except DecodeError:
             undecodable[each.channel, each.frame.key] += 1
-    signals = decode(Log(seen, size), MESSAGES, only)
+    signals = read_signals(Log(seen, size), MESSAGES, only)
     found = {path: list(zip(each.time.tolist(), each.value.tolist(), strict=True)) for path, each in signals.items()}
     paths = (
         full_paths(only, MESSAGES)
@@ -99,32 +99,34 @@ def test_blocks_of_any_size_give_what_frame_by_frame_gives(
 
 def test_signals_of_one_message_share_their_times() -> None:
     seen: list[Received | ErrorFrame] = [Received(t, "body", Frame(0x10, b"\x01\x02")) for t in range(5)]
-    signals = decode(Log(seen, 2), MESSAGES)
+    signals = read_signals(Log(seen, 2), MESSAGES)
     assert signals["body.Tank.Level"].time is signals["body.Tank.Temperature"].time
     assert signals["body.Tank.Level"].time.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_signal_without_samples_has_an_empty_column_of_its_kind() -> None:
-    signals = decode(Log([]), MESSAGES)
+    signals = read_signals(Log([]), MESSAGES)
     assert len(signals) == 7
     level = signals["body.Tank.Level"]
     assert (len(level), level.raw.dtype.name, level.value.dtype.name) == (0, "int64", "float64")
 
 
 def test_names_may_be_short_where_they_are_unique() -> None:
-    signals = decode(Log([]), MESSAGES)
+    signals = read_signals(Log([]), MESSAGES)
     assert signals["End"] is signals["powertrain.Wide.End"] is signals["Wide.End"]
     assert "End" in signals and "Tank.Level" not in signals
     with pytest.raises(
         UnknownSignalError, match=r"'Tank\.Level' exists 2 times: write one of body\.Tank\.Level, power"
     ):
         signals["Tank.Level"]
-    with pytest.raises(UnknownSignalError, match=r"no signal 'Edn' was decoded; did you mean 'End'"):
+    with pytest.raises(UnknownSignalError, match=r"no signal 'Edn' was decoded; did you mean .*'End'"):
         signals["Edn"]
 
 
 def test_an_unknown_signal_is_told_before_anything_is_read() -> None:
-    with pytest.raises(UnknownSignalError, match=r"no message has a signal 'Wide\.Ent'; did you mean 'Wide\.End'"):
+    with pytest.raises(
+        UnknownSignalError, match=r"no message has a signal 'Wide\.Ent'; did you mean one of 'Wide\.End'"
+    ):
         Decoder(MESSAGES, ["Wide.Ent"])
     with pytest.raises(UnknownSignalError, match="'Temperature' exists 2 times"):
         Decoder(MESSAGES, ["Temperature"])
@@ -143,7 +145,7 @@ def test_the_order_of_channels_may_change_between_blocks() -> None:
 def test_memory_is_one_block() -> None:
     decoder = Decoder(MESSAGES, ["body.Tank.Level"])
     log = Log([Received(t, "body", Frame(0x10, b"\x01\x02")) for t in range(10)], size=4)
-    assert [len(columns["body.Tank.Level"]) for columns in decode_blocks(log, decoder)] == [4, 4, 2]
+    assert [len(columns["body.Tank.Level"]) for columns in decode_log(log, decoder)] == [4, 4, 2]
 
 
 keys = st.integers(0, 0x7FF) | st.integers(0, 0x1FFFFFFF).map(lambda identifier: identifier | EXTENDED)
