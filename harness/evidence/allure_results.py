@@ -28,7 +28,10 @@ from allure_commons.utils import now
 from harness.evidence.decoded import changes_page
 from harness.evidence.events import Event
 from harness.evidence.excerpt import excerpt
+from harness.evidence.lanes import plot_name, plot_of
+from harness.evidence.plot import render
 from harness.evidence.record import WorldRecord
+from harness.evidence.verdict_table import verdict_page
 from harness.evidence.verdicts import Verdict
 from harness.logs.asc_writing import asc_text
 
@@ -43,6 +46,8 @@ STATUS = {
 
 STEPS_FIRST, STEPS_LAST = 60, 340
 """Events kept from a long journal's beginning and end."""
+PLOTS = 8
+"""Plots of one test at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,11 @@ class Mark:
     lengths: tuple[int, ...]
 
 
-def render_steps(result: TestResult, records: Sequence[WorldRecord], marks: Sequence[Mark] = ()) -> None:
+Rendered = Sequence[Sequence[TestStepResult | None]]
+"""Per record and event its step; None for what was left out of a long journal."""
+
+
+def render_steps(result: TestResult, records: Sequence[WorldRecord], marks: Sequence[Mark] = ()) -> Rendered:
     """Write the journals as steps into ``result``, inside the steps that the test opened itself where there are any."""
     began = result.start or 0
     rendered = [_steps(record, began) for record in records]
@@ -79,21 +88,27 @@ def render_steps(result: TestResult, records: Sequence[WorldRecord], marks: Sequ
     emit([len(steps) for steps in rendered])
     while open_steps:
         open_steps.pop().steps = contents.pop()
+    return rendered
 
 
 def _steps(record: WorldRecord, began: int) -> list[TestStepResult | None]:
     events = record.events
     steps: list[TestStepResult | None] = []
     previous = events[0].time if events else 0
+    left_out = [index for index in range(STEPS_FIRST, len(events) - STEPS_LAST) if not _matters(events[index])]
     for index, event in enumerate(events):
-        if STEPS_FIRST <= index < len(events) - STEPS_LAST:
-            left_out = len(events) - STEPS_LAST - STEPS_FIRST
-            note = TestStepResult(name=f"… {left_out} more", status="passed", start=began, stop=began)
-            steps.append(note if index == STEPS_FIRST else None)
+        if left_out and left_out[0] <= index <= left_out[-1] and not _matters(event):
+            note = TestStepResult(name=f"… {len(left_out)} more", status="passed", start=began, stop=began)
+            steps.append(note if index == left_out[0] else None)
         else:
             steps.append(_step(event, previous, began))
         previous = event.time
     return steps
+
+
+def _matters(event: Event) -> bool:
+    """Whether an event is shown however long the journal is: what did not pass, and plots that were asked for."""
+    return event.verdict not in (None, Verdict.PASSED) or event.kind == "plot"
 
 
 def _step(event: Event, previous: int, began: int) -> TestStepResult:
@@ -105,6 +120,33 @@ def _step(event: Event, previous: int, began: int) -> TestStepResult:
         start=began + previous // 1_000_000,
         stop=began + event.time // 1_000_000,
     )
+
+
+def attach_plots(records: Sequence[WorldRecord], rendered: Rendered) -> str | None:
+    """Attach a plot to every step that did not pass, and to those that asked for one; the first :data:`PLOTS`.
+
+    Returns the first plot of what did not pass; None where there is none.
+    """
+    wanted = [
+        (record, event, step)
+        for record, steps in zip(records, rendered, strict=True)
+        for event, step in zip(record.events, steps, strict=True)
+        if step is not None and _matters(event)
+    ]
+    first: str | None = None
+    for record, event, step in wanted[:PLOTS]:
+        plot = plot_of(record, event)
+        if plot is not None:
+            picture = render(plot)
+            attach(step, plot_name(event), picture, "image/svg+xml", "svg")
+            first = first or (picture if event.kind != "plot" else None)
+    return first
+
+
+def attach_verdicts(result: TestResult, events: Sequence[Event]) -> None:
+    """Attach the table of what was judged."""
+    if events:
+        attach(result, "verdicts", verdict_page(events), "text/html", "html")
 
 
 def attach_failure(result: TestResult, record: WorldRecord) -> None:

@@ -16,7 +16,7 @@ Kind = Literal["stimulus", "plant", "expectation", "disturbance", "wait", "incid
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit that a plot draws. signal: ``channel.Message.Signal``. value: in the signal's unit."""
+    """A limit that a plot draws. signal: ``channel.Message.Signal``. value: in the signal's unit; of a label, raw."""
 
     signal: str
     value: float

@@ -97,7 +97,7 @@ def lane_of(record: WorldRecord, path: str, limits: Sequence[tuple[str, float]],
     definition = signal.definition
     labels = definition.choices if samples and all(each.text is not None for each in samples) else {}
     points = list(_points(samples, signal, end, numbers=not labels))
-    mine = () if labels else tuple(value for name, value in limits if name == path)
+    mine = tuple(value for name, value in limits if name == path)
     return Lane(signal.short_name, points, signal.unit, mine, labels, _step(signal))
 
 

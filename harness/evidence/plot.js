@@ -37,7 +37,7 @@
       label.setAttribute("x", left + x);
       label.style.display = x < 0 || x > width ? "none" : "";
     });
-    $("[data-tick]").forEach((label, i, all) => { label.textContent = text(time(from + span * i / (all.length - 1))); });
+    $("[data-tick]").forEach((label) => { label.textContent = text(time(from + span * label.dataset.tick / width)); });
   };
   const move = (event) => {
     const x = at(event);

@@ -17,7 +17,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from pathlib import Path
 
 from harness.evidence.decimation import Point, decimate
@@ -199,8 +198,9 @@ def _scale_of(lane: Lane, points: Sequence[Point], top: float) -> _Scale:
 
 
 def _limit_lines(lane: Lane, scale: _Scale) -> Iterator[str]:
+    kind = "l i" if lane.labels else "l"  # a label is no limit: it is what was wanted
     for limit in lane.limits:
-        yield f'<path class="l" d="M0 {scale.y(limit):.1f}H{_PLOT}"/>'
+        yield f'<path class="{kind}" d="M0 {scale.y(limit):.1f}H{_PLOT}"/>'
 
 
 def _curve(number: int, points: Sequence[Point], scale: _Scale, start: int, end: int) -> str:
@@ -311,12 +311,9 @@ def _label_rows(plot: Plot, end: int) -> tuple[int, list[str]]:
 
 
 def _axis(start: int, end: int, y: float) -> Iterator[str]:
-    count = 6
-    digits = max(0, min(9, math.ceil(-math.log10((end - start) / 1e9 / count)) + 1))
-    for number in range(count):
-        time = start + (end - start) * number / (count - 1)
-        x = _LEFT + _PLOT * number / (count - 1)
-        side = "" if number == 0 else " e" if number == count - 1 else " m"
-        yield _text(x, y + 9, f"s{side}", f"{time / 1e9:.{digits}f} s", " data-tick='1'")
-    for left, right in pairwise((_LEFT, _WIDTH - _RIGHT)):
-        yield f'<path class="q" d="M{left} {y - 4:.0f}H{right}"/>'
+    yield f'<path class="q" d="M{_LEFT} {y - 4:.0f}H{_WIDTH - _RIGHT}"/>'
+    for tick in nice_ticks(start / 1e9, end / 1e9, count=8):
+        x = _x(round(tick * 1e9), start, end)
+        side = "" if x < 20 else " e" if x > _PLOT - 20 else " m"
+        yield f'<path class="q" d="M{_LEFT + x:.1f} {y - 4:.0f}v4"/>'
+        yield _text(_LEFT + x, y + 10, f"s{side}", f"{tick:.10g} s", f' data-tick="{x:.2f}"')

@@ -15,13 +15,16 @@ from harness.evidence.allure_results import (
     add_parameter,
     attach,
     attach_failure,
+    attach_plots,
+    attach_verdicts,
     render_steps,
     report_between_tests,
     set_verdict,
 )
 from harness.evidence.record import WorldRecord
+from harness.evidence.verdict_table import judged, verdict_fragment
 from harness.evidence.verdicts import Verdict
-from harness.pytest_support.labels import description, labels, title_of
+from harness.pytest_support.labels import description, description_html, labels, title_of
 from harness.pytest_support.steps import Steps
 from harness.pytest_support.worlds import Worlds
 from harness.requirements import Requirement
@@ -72,11 +75,15 @@ class AllureSink:
             return
         for record in records:
             add_label(result, "bench", record.name)
-            add_label(result, "world", "virtual time")
+            add_label(result, "world", record.world)
         result.name = title_of(item) or result.name
         hashes = records[0].hashes if len(records) == 1 else {}
-        result.description = description(_doc(item), requirements, command, hashes)
-        render_steps(result, records, self.steps.marks)
+        told = (_doc(item), requirements, command, hashes)
+        checks = judged(records)
+        result.description = description(*told)
+        picture = attach_plots(records, render_steps(result, records, self.steps.marks))
+        result.descriptionHtml = description_html(*told, verdict_fragment(checks), picture)
+        attach_verdicts(result, checks)
         if failed and records:
             attach_failure(result, next((each for each in reversed(records) if each.red is not None), records[-1]))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from html import escape
 
 import pytest
 
@@ -64,6 +66,31 @@ def description(doc: str | None, requirements: Sequence[Requirement], command: s
         found = ", ".join(f"{name} `{value[:16]}`" for name, value in hashes.items())
         parts.append(f"Frames (SHA-256): {found}")
     return "\n\n".join(parts)
+
+
+def description_html(
+    doc: str | None,
+    requirements: Sequence[Requirement],
+    command: str,
+    hashes: dict[str, str],
+    table: str,
+    picture: str | None,
+) -> str:
+    """The same as HTML, with the table of what was judged and a plot (SVG; None: none) of what went wrong on top."""
+    parts = [table]
+    if picture is not None:
+        source = b64encode(picture.encode()).decode()
+        parts.append(f'<p><img alt="plot" style="max-width:100%" src="data:image/svg+xml;base64,{source}"></p>')
+    parts += [f"<p>{'<br>'.join(escape(line) for line in _dedented(doc).splitlines())}</p>"] if doc else []
+    parts += [
+        f"<blockquote><b>{escape(each.id)}</b> (ASIL {escape(each.asil)}) {escape(each.text)}</blockquote>"
+        for each in requirements
+    ]
+    parts.append(f"<p>Run again: <code>{escape(command)}</code></p>")
+    if hashes:
+        found = ", ".join(f"{escape(name)} <code>{value[:16]}</code>" for name, value in hashes.items())
+        parts.append(f"<p>Frames (SHA-256): {found}</p>")
+    return "".join(parts)
 
 
 def known_requirements(ids: Sequence[str], requirements: Requirements) -> list[Requirement]:

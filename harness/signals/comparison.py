@@ -102,6 +102,12 @@ class Shows(Predicate):
         first, second = (signal.short_name, wanted) if isinstance(wanted, str) else _names((signal, wanted))
         self._text = f"{first} {'==' if same else '!='} {second}"
 
+    @property
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        if not isinstance(self.wanted, str):
+            return ()
+        return ((self._signal, self.signals[0].definition.raw_of_label(self.wanted)),)
+
     def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
         sample = samples.get(self._signal)
         if sample is None:

@@ -51,7 +51,7 @@ class Predicate(ABC):
 
     @property
     def limits(self) -> tuple[tuple[str, float], ...]:
-        """Numbers that single signals are compared with: path and value in the signal's unit; for plots."""
+        """What single signals are compared with, for plots: path and value in the signal's unit; of a label, raw."""
         return ()
 
     @property
