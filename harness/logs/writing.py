@@ -1,78 +1,96 @@
 """Writing recordings: what was seen on channels, as files that CAN tools read.
 
-Times are exact to the nanosecond and count from the beginning of the world; channels are numbered from 1.
+============  =======================================  ==================================================
+suffix        format                                   written by
+============  =======================================  ==================================================
+``.blf``      Vector's binary format                   :mod:`harness.logs.blf_writing`
+``.asc``      Vector's text format                     :mod:`harness.logs.asc_writing`
+``.log``      ``candump -L`` of can-utils              :mod:`harness.logs.candump_writing`
+``.mf4``      ASAM MDF 4 with bus events               :mod:`harness.logs.mf4_writing`, extra ``[mf4]``
+============  =======================================  ==================================================
+
+Times count from the beginning of the world; ``docs/recordings.md`` says what each format cannot hold.
+
+>>> import tempfile
+>>> from harness.frames import Frame, Received
+>>> path = Path(tempfile.mkdtemp()) / "drive.asc"
+>>> writer = open_writer(path, ["body"], metadata={"test": "suites/test_lamps.py::test_brake"})
+>>> writer.write(Received(1_500_000, "body", Frame(0x1A0, b"\\x01\\xff"), "BCM"))
+>>> writer.close()
+>>> print(path.read_text().splitlines()[4])
+// test: suites/test_lamps.py::test_brake
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from heapq import merge
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.errors import ReportError
-from harness.frames import ErrorFrame
-from harness.logs.asc_writing import asc_text
-from harness.logs.writer import Seen, channel_numbers
-from harness.signals.trace import Trace
+from harness.errors import LogError
+from harness.logs.writer import Head, LogWriter, Seen, StreamWriter
 
-_SECOND = 1_000_000_000
+__all__ = ["FORMATS", "LogWriter", "Seen", "open_writer", "write_seen"]
+
+FORMATS = ("blf", "asc", "log", "mf4")
+"""The formats that can be written, by suffix."""
 
 
-def write(
-    path: str | Path, traces: Sequence[Trace], *, start: int = 0, end: int | None = None, own: Collection[str] = ()
-) -> None:
-    """Write what the traces hold to ``path``, as ASC or BLF by its suffix, and make its folder where needed.
+def open_writer(
+    path: str | Path,
+    channels: Sequence[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    start: int | None = None,
+    own: Collection[str] = (),
+    rotate: int | None = None,
+) -> LogWriter:
+    """Begin a recording; the suffix of ``path`` decides its format, and its folder is made where needed.
 
-    The order of the traces gives the channels their numbers. start, end: the window in ns of the world, both
-    included; None: to the end. own: names of the nodes whose frames are the tester's own (``Tx``).
+    channels: all names, in the order of their numbers, which count from 1. metadata: names and one-line values for
+    the head of the file, such as ``{"bench": "virtual", "test": "suites/...", "database body.dbc": "<sha256>"}``;
+    candump has no room for it. start: Unix time of time 0 in ns; None: in virtual time, which has none. own: names of
+    the nodes whose frames are the tester's own (``Tx``). rotate: from this size (bytes) on the next file is begun,
+    ``name.002.blf`` after ``name.blf``, each complete with head and metadata; None or 0: one file.
 
-    Raises :class:`~harness.errors.ReportError` for another suffix, and when the file cannot be written.
+    Raises :class:`~harness.errors.LogError` for another suffix, and when the file cannot be written;
+    :class:`~harness.errors.MissingExtra` for MF4 without asammdf.
     """
     path = Path(path)
-    channels = [trace.channel for trace in traces]
-    last = max((trace.latest for trace in traces), default=0) if end is None else end
-    # Merging keeps the order of the traces where times are equal.
-    seen = list(merge(*(trace.between(start, last) for trace in traces), key=lambda each: each.time))
-    write_seen(path, seen, channels, own=own)
+    head = Head(tuple(channels), dict(metadata or {}), start, own)
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix == "blf":
+        from harness.logs.blf_writing import BlfEncoder
+
+        return StreamWriter(path, head, BlfEncoder, rotate=rotate or None)
+    if suffix == "asc":
+        from harness.logs.asc_writing import AscEncoder
+
+        return StreamWriter(path, head, AscEncoder, rotate=rotate or None)
+    if suffix == "log":
+        from harness.logs.candump_writing import CandumpEncoder
+
+        return StreamWriter(path, head, CandumpEncoder, rotate=rotate or None)
+    if suffix == "mf4":
+        from harness.logs.mf4_writing import mf4_writer
+
+        return mf4_writer(path, head, rotate=rotate or None)
+    known = ", ".join(f".{each}" for each in FORMATS)
+    raise LogError(f"recording {path}: its name must end in one of {known}")
 
 
-def write_seen(path: Path, seen: Sequence[Seen], channels: Sequence[str], *, own: Collection[str] = ()) -> None:
-    """Write frames in the order of time; channels: all names, in the order of their numbers. Else as :func:`write`."""
-    suffix = path.suffix.lower()
-    if suffix not in (".asc", ".blf"):
-        raise ReportError(f"recording {path}: its name must end in .asc or .blf")
+def write_seen(
+    path: str | Path,
+    seen: Iterable[Seen],
+    channels: Sequence[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    start: int | None = None,
+    own: Collection[str] = (),
+) -> None:
+    """Write frames in the order of time as one recording. Arguments and errors as :func:`open_writer`."""
+    writer = open_writer(path, channels, metadata=metadata, start=start, own=own)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if suffix == ".asc":
-            path.write_text(asc_text(seen, channels, own=own), encoding="utf-8")
-        else:
-            _write_blf(path, seen, channel_numbers(channels), own)
-    except OSError as error:
-        raise ReportError(f"recording {path} cannot be written: {error.strerror or error}") from error
-
-
-def _write_blf(path: Path, seen: Iterable[Seen], numbers: dict[str, int], own: Collection[str]) -> None:
-    import can
-
-    with can.BLFWriter(path) as writer:
-        # Else the writer takes the first frame's millisecond as zero.
-        writer.start_timestamp = 0.0
         for each in seen:
-            frame = each.frame
-            writer.on_message_received(
-                can.Message(
-                    # The writer cuts to whole nanoseconds; half of one more keeps it from cutting the last.
-                    timestamp=(each.time + 0.5) / _SECOND,
-                    is_error_frame=isinstance(each, ErrorFrame),
-                    arbitration_id=frame.id,
-                    is_extended_id=frame.extended,
-                    is_remote_frame=frame.remote,
-                    is_fd=frame.fd,
-                    bitrate_switch=frame.brs,
-                    error_state_indicator=frame.esi,
-                    dlc=frame.length if frame.remote else len(frame.data),
-                    data=frame.data,
-                    channel=numbers[each.channel] - 1,
-                    is_rx=each.sender not in own,
-                )
-            )
+            writer.write(each)
+    finally:
+        writer.close()

@@ -1,171 +1,155 @@
-"""Recordings, read back with python-can: every frame, exact in time, and equal when written twice."""
+"""Writing recordings: formats, heads, rotation, and what cannot be written."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import can
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from recorded_frames import CHANNELS, OWN, expected_of_python_can, read_by_python_can, recorded
 
-from harness.errors import ReportError
-from harness.frames import FD_LENGTHS, ErrorFrame, Frame, Received
+from harness.errors import LogError
+from harness.frames import ErrorFrame, Frame, Received
 from harness.logs.asc_writing import asc_text
-from harness.logs.writer import Seen
-from harness.logs.writing import write
-from harness.signals.trace import Trace
+from harness.logs.writer import FLUSH_NS, PIECE, Seen
+from harness.logs.writing import open_writer, write_seen
 
-Row = tuple[object, ...]
-
-CHANNELS = ("powertrain", "body")
-FORMATS = ("asc", "blf")
+FORMATS = ("blf", "asc", "log")
+RESOLUTION = {"blf": 1, "asc": 1, "log": 1000}
 
 
-@st.composite
-def frames(draw: st.DrawFn) -> Frame:
-    extended = draw(st.booleans())
-    identifier = draw(st.integers(0, 0x1FFFFFFF if extended else 0x7FF))
-    kind = draw(st.sampled_from(["classic", "remote", "fd"]))
-    if kind == "remote":
-        return Frame(identifier, extended=extended, remote=True, length=draw(st.integers(0, 8)))
-    if kind == "classic":
-        return Frame(identifier, draw(st.binary(max_size=8)), extended)
-    length = draw(st.sampled_from(FD_LENGTHS))
-    return Frame(
-        identifier,
-        draw(st.binary(min_size=length, max_size=length)),
-        extended,
-        fd=True,
-        brs=draw(st.booleans()),
-        esi=draw(st.booleans()),
-    )
+def frames_at(*times: int) -> list[Seen]:
+    return [Received(time, "body", Frame(0x100, bytes(8)), "BCM") for time in times]
 
 
-@st.composite
-def recorded(draw: st.DrawFn) -> list[Trace]:
-    """Two traces; times from 0 to hours, with nanoseconds."""
-    traces = {name: Trace(name, history_ns=10**15) for name in CHANNELS}
-    time = 0
-    gaps = st.integers(0, 10**6) | st.integers(0, 4 * 10**12)
-    for gap, channel, frame, sender, error in draw(
-        st.lists(
-            st.tuples(
-                gaps,
-                st.sampled_from(CHANNELS),
-                frames(),
-                st.sampled_from(["VCU", "TESTER"]),
-                st.sampled_from([False] * 4 + [True]),
-            ),
-            max_size=20,
-        )
-    ):
-        time += gap
-        if error:
-            traces[channel].append_error(ErrorFrame(time, channel, "bit", frame, sender))
-        else:
-            traces[channel].append(Received(time, channel, frame, sender))
-    return list(traces.values())
-
-
-def in_order(traces: list[Trace]) -> list[Seen]:
-    order = {trace.channel: number for number, trace in enumerate(traces)}
-    seen = [each for trace in traces for each in trace.between(0, 10**15)]
-    return sorted(seen, key=lambda each: (each.time, order[each.channel]))
-
-
-def expected(each: Seen, form: str) -> Row:
-    frame, channel = each.frame, CHANNELS.index(each.channel)
-    if isinstance(each, ErrorFrame):
-        return each.time, channel, "error"
-    rx = each.sender != "TESTER"
-    length = frame.length if frame.remote else len(frame.data)
-    # python-can's ASC reader takes every CAN FD frame without data for a remote frame, which CAN FD does not have.
-    remote = frame.remote or (form == "asc" and frame.fd and not frame.data)
-    return each.time, channel, frame.id, frame.extended, remote, frame.fd, frame.brs, frame.esi, length, frame.data, rx
-
-
-def read(path: Path) -> list[Row]:
-    import can
-
-    rows: list[Row] = []
-    with can.LogReader(path) as reader:
-        for message in reader:
-            time, channel = round(message.timestamp * 1e9), message.channel
-            if message.is_error_frame:
-                rows.append((time, channel, "error"))
-                continue
-            flags = (message.is_fd, message.bitrate_switch, message.error_state_indicator)
-            identity = (message.arbitration_id, message.is_extended_id, message.is_remote_frame)
-            rows.append((time, channel, *identity, *flags, message.dlc, bytes(message.data), message.is_rx))
-    return rows
+def times_of(path: Path) -> list[int]:
+    return [row[0] for row in read_by_python_can(path, ns=RESOLUTION[path.suffix[1:]])]  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_what_is_read_back_is_what_was_seen(form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_python_can_reads_what_was_seen(form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("recordings")
 
     @given(recorded())
-    def check(traces: list[Trace]) -> None:
+    def check(seen: list[Seen]) -> None:
         path = folder / f"test.{form}"
-        write(path, traces, own=("TESTER",))
-        assert read(path) == [expected(each, form) for each in in_order(traces)]
+        write_seen(path, seen, CHANNELS, own=OWN)
+        assert read_by_python_can(path, ns=RESOLUTION[form]) == [expected_of_python_can(each, form) for each in seen]
 
     check()
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@given(traces=recorded())
-def test_equal_traces_give_equal_files(
-    form: str, tmp_path_factory: pytest.TempPathFactory, traces: list[Trace]
-) -> None:
+@given(seen=recorded())
+def test_equal_frames_give_equal_files(form: str, tmp_path_factory: pytest.TempPathFactory, seen: list[Seen]) -> None:
     folder = tmp_path_factory.mktemp("twice")
     for name in ("one", "other"):
-        write(folder / f"{name}.{form}", traces)
+        write_seen(folder / f"{name}.{form}", seen, CHANNELS, metadata={"seed": "3"})
     assert (folder / f"one.{form}").read_bytes() == (folder / f"other.{form}").read_bytes()
 
 
-def filled(*times: int) -> Trace:
-    trace = Trace("body", history_ns=10**15)
-    for time in times:
-        trace.append(Received(time, "body", Frame(0x100, bytes(8)), "BCM"))
-    return trace
-
-
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("first", [0, 1, 999, 12_345_678, 3_599_999_999_999])
+@pytest.mark.parametrize("first", [0, 1000, 12_345_678_000, 3_599_999_999_000, 40 * 86_400_000_000_000])
 def test_times_count_from_the_beginning_of_the_world_not_from_the_first_frame(
     form: str, first: int, tmp_path: Path
 ) -> None:
-    write(tmp_path / f"a.{form}", [filled(first, first + 1, first + 123_456_789)])
-    assert [row[0] for row in read(tmp_path / f"a.{form}")] == [first, first + 1, first + 123_456_789]
+    times = [first, first + RESOLUTION[form], first + 123_456_000]
+    write_seen(tmp_path / f"a.{form}", frames_at(*times), ["body"])
+    assert times_of(tmp_path / f"a.{form}") == times
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_long_recordings_are_complete(form: str, tmp_path: Path) -> None:
-    write(tmp_path / f"a.{form}", [filled(*range(0, 8_000_000_000, 1_000_003))])
-    assert [row[0] for row in read(tmp_path / f"a.{form}")] == list(range(0, 8_000_000_000, 1_000_003))
+    times = list(range(0, 8_000_000_000, 1_003_000))
+    write_seen(tmp_path / f"a.{form}", frames_at(*times), ["body"])
+    assert times_of(tmp_path / f"a.{form}") == times
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_only_a_window_on_request(form: str, tmp_path: Path) -> None:
-    write(tmp_path / f"a.{form}", [filled(10, 20, 30, 40)], start=20, end=30)
-    assert [row[0] for row in read(tmp_path / f"a.{form}")] == [20, 30]
-
-
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["blf", "asc"])
 def test_a_channel_keeps_its_number_when_another_is_silent(form: str, tmp_path: Path) -> None:
-    write(tmp_path / f"a.{form}", [Trace("powertrain"), filled(5)])
-    assert [row[1] for row in read(tmp_path / f"a.{form}")] == [1]
+    write_seen(tmp_path / f"a.{form}", frames_at(5), CHANNELS)
+    assert [row[1] for row in read_by_python_can(tmp_path / f"a.{form}")] == [1]
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_nothing_seen_gives_an_empty_log(form: str, tmp_path: Path) -> None:
-    write(tmp_path / "deep" / f"a.{form}", [Trace("body")])
-    assert read(tmp_path / "deep" / f"a.{form}") == []
-    write(tmp_path / f"b.{form}", [])
-    assert read(tmp_path / f"b.{form}") == []
+    write_seen(tmp_path / "deep" / f"a.{form}", [], ["body"])
+    assert read_by_python_can(tmp_path / "deep" / f"a.{form}") == []
+    write_seen(tmp_path / f"b.{form}", [], [])
+    assert read_by_python_can(tmp_path / f"b.{form}") == []
+
+
+# -- wall-clock times --------------------------------------------------------------------------------------------------
+
+START = 1_795_000_000_123_456_789  # 2026-11-18, with nanoseconds
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/St_Johns"])
+def test_the_start_does_not_depend_on_the_time_zone(zone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = [(tmp_path / f"here.{form}") for form in FORMATS]
+    for path in here:
+        write_seen(path, frames_at(0, 1_000), ["body"], start=START)
+    program = (
+        "import sys; sys.path.insert(0, 'tests/logs'); from test_write import *; "
+        "[write_seen(path, frames_at(0, 1_000), ['body'], start=START) for path in sys.argv[1:]]"
+    )
+    there = [path.with_stem("there") for path in here]
+    root = Path(__file__).parents[2]
+    subprocess.run(
+        [sys.executable, "-c", program, *map(str, there)], check=True, cwd=root, env={**os.environ, "TZ": zone}
+    )
+    assert [path.read_bytes() for path in there] == [path.read_bytes() for path in here]
+
+
+def test_a_start_is_exact_in_blf_and_candump(tmp_path: Path) -> None:
+    for form in ("blf", "log"):
+        write_seen(tmp_path / f"a.{form}", frames_at(0, 1_000), ["body"], start=START)
+    with can.BLFReader(tmp_path / "a.blf") as reader:
+        assert reader.start_timestamp == START // 1_000_000 / 1000
+        # Relative to the header's whole milliseconds, where a float has the nanoseconds.
+        assert [round((each.timestamp - reader.start_timestamp) * 1e6) for each in reader] == [457, 458]
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["(1795000000.123456)", "(1795000000.123457)"]
+
+
+def test_asc_gives_the_date_in_utc() -> None:
+    from harness.logs.asc_writing import AscEncoder
+    from harness.logs.writer import Head
+
+    text = AscEncoder(Head(["body"], start=START)).begin().decode()
+    assert text.startswith("date Wed Nov 18 11:06:40.123 2026\n")
+
+
+# -- heads -------------------------------------------------------------------------------------------------------------
+
+
+def test_metadata_stands_in_the_head_of_asc(tmp_path: Path) -> None:
+    write_seen(tmp_path / "a.asc", [], ["body"], metadata={"test": "a.py::test", "note": "two\nlines"})
+    lines = (tmp_path / "a.asc").read_text().splitlines()
+    assert lines[3:6] == ["// channel 1: body", "// test: a.py::test", "// note: two lines"]
+
+
+def test_metadata_of_blf_is_a_comment_that_readers_of_frames_pass_over(tmp_path: Path) -> None:
+    import zlib
+
+    write_seen(tmp_path / "a.blf", frames_at(7), ["body"], metadata={"test": "prüfung"})
+    data = (tmp_path / "a.blf").read_bytes()
+    first = zlib.decompressobj().decompress(data[144 + 32 :])
+    assert first[:4] == b"LOBJ" and int.from_bytes(first[12:16], "little") == 65
+    length = int.from_bytes(first[40:44], "little")
+    assert first[48 : 48 + length].decode().rstrip().split("\n") == ["channel 1: body", "test: prüfung"]
+    assert len(read_by_python_can(tmp_path / "a.blf")) == 1
+
+
+def test_the_head_of_blf_counts_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.blf"
+    write_seen(path, frames_at(*range(2500)), ["body"])
+    with can.BLFReader(path) as reader:
+        assert (reader.file_size, reader.object_count) == (path.stat().st_size, 2501)
 
 
 def test_an_error_frame_says_what_it_destroyed() -> None:
@@ -173,25 +157,133 @@ def test_an_error_frame_says_what_it_destroyed() -> None:
     assert "// stuff error in 0x100\n 0.002000000 1  ErrorFrame\n" in asc_text([error], ["body"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("bit", "20000088#0000010000000000"),
+        ("stuff", "20000088#0000040000000000"),
+        ("form", "20000088#0000020000000000"),
+        ("crc", "20000088#0000000800000000"),
+        ("ack", "200000A0#0000000000000000"),
+    ],
+)
+def test_candump_has_error_frames_as_socketcan_reports_them(kind: str, line: str, tmp_path: Path) -> None:
+    write_seen(tmp_path / "a.log", [ErrorFrame(2_000_999, "my bus", kind, Frame(0x100), "BCM")], ["my bus"])
+    assert (tmp_path / "a.log").read_text() == f"(0000000000.002000) my_bus {line}\n"
+
+
+# -- while it is written -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_recording_that_is_not_closed_can_be_read_up_to_the_last_piece(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{form}"
+    writer = open_writer(path, ["body"])
+    for each in frames_at(*range(0, 3_500_000, 1000)):
+        writer.write(each)
+    # The first frame is written at once, then pieces.
+    assert len(times_of(path)) == 1 + 3 * PIECE
+    writer.flush()
+    assert len(times_of(path)) == 3500
+    writer.close()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_of_a_quiet_bus_the_last_second_is_missing_at_most(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{form}"
+    writer = open_writer(path, ["body"])
+    for each in frames_at(*range(0, 3 * FLUSH_NS, FLUSH_NS // 4)):
+        writer.write(each)
+        assert each.time - times_of(path)[-1] < FLUSH_NS
+    writer.close()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_rotation(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"drive.v2.{form}"
+    writer = open_writer(path, ["body"], metadata={"test": "a"}, rotate=10_000)
+    times = list(range(0, 10_000_000, 1000))
+    for each in frames_at(*times):
+        writer.write(each)
+    writer.close()
+    parts = list(writer.paths)
+    assert [part.name for part in parts[:2]] == [f"drive.v2.{form}", f"drive.v2.002.{form}"]
+    assert set(tmp_path.iterdir()) == set(parts)
+    assert [time for part in parts for time in times_of(part)] == times
+    assert all(part.stat().st_size >= 10_000 for part in parts[:-1])
+    if form == "asc":
+        assert "// part: 2\n" in parts[1].read_text() and "// test: a\n" in parts[1].read_text()
+        assert all(part.read_text().endswith("End TriggerBlock\n") for part in parts)
+
+
+def test_rotation_leaves_no_empty_last_file(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "a.asc", ["body"], rotate=1)
+    for each in frames_at(0, 1):
+        writer.write(each)
+    writer.close()
+    assert [path.name for path in writer.paths] == ["a.asc", "a.002.asc"]
+
+
+def test_a_discarded_recording_leaves_nothing(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "a.blf", ["body"], rotate=1)
+    for each in frames_at(0, 1, 2):
+        writer.write(each)
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
+    writer.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- what cannot be written --------------------------------------------------------------------------------------------
+
+
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"must end in \.asc or \.blf"):
-        write(tmp_path / "a.mf4", [filled(1)])
+    with pytest.raises(LogError, match=r"must end in one of \.blf, \.asc, \.log, \.mf4"):
+        open_writer(tmp_path / "a.trc", ["body"])
+
+
+def test_files_of_no_size_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="rotate at 1 byte or more"):
+        open_writer(tmp_path / "a.blf", ["body"], rotate=-1)
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_what_cannot_be_written_says_so(form: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match=r"a\.... cannot be written: "):
-        write(tmp_path / "file" / f"a.{form}", [filled(1)])
+    with pytest.raises(LogError, match=r"a\.... cannot be written: "):
+        open_writer(tmp_path / "file" / f"a.{form}", ["body"])
     (tmp_path / f"a.{form}").mkdir()
-    with pytest.raises(ReportError, match="cannot be written: Is a directory"):
-        write(tmp_path / f"a.{form}", [filled(1)])
+    with pytest.raises(LogError, match="cannot be written: Is a directory"):
+        open_writer(tmp_path / f"a.{form}", ["body"])
 
 
-def test_python_can_is_imported_for_blf_only(tmp_path: Path) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_full_disk_is_an_error_once(form: str, tmp_path: Path) -> None:
+    (tmp_path / f"a.{form}").symlink_to("/dev/full")
+    with pytest.raises(LogError, match="cannot be written: No space left on device"):
+        write_seen(tmp_path / f"a.{form}", frames_at(0), ["body"])
+
+
+def test_what_comes_after_the_end_is_refused(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "a.blf", ["body"])
+    writer.close()
+    writer.close()
+    with pytest.raises(LogError, match="has ended"):
+        for each in frames_at(0):
+            writer.write(each)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_frame_of_an_unknown_channel_is_refused(form: str, tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="KeyError: 'body'"):
+        write_seen(tmp_path / f"a.{form}", frames_at(0), ["powertrain"])
+
+
+def test_recording_imports_neither_python_can_nor_numpy(tmp_path: Path) -> None:
     program = (
-        "import sys; from harness.logs.writing import write; from harness.signals.trace import Trace; "
-        "write(sys.argv[1] + '/a.asc', [Trace('body')]); assert 'can' not in sys.modules; "
-        "write(sys.argv[1] + '/a.blf', [Trace('body')]); assert 'can' in sys.modules"
+        "import sys; from harness.logs.writing import write_seen; "
+        "[write_seen(f'{sys.argv[1]}/a.{form}', [], ['body']) for form in ('asc', 'blf', 'log')]; "
+        "assert not {'can', 'numpy', 'asammdf'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)

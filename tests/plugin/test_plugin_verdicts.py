@@ -203,7 +203,7 @@ def test_passes(bench):
     outcome = project.run("--record", "all")
     assert "1 failed, 1 error in" in outcome.out
     assert "ExpectationFailed: expect BrakeLamp == On within 20 ms" in outcome.out
-    assert "its evidence is not complete: ReportError: recording" in outcome.out
+    assert "its evidence is not complete: LogError: recording" in outcome.out
 
 
 def test_worlds_closed_by_hand_are_judged(project: Project) -> None:
