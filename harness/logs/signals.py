@@ -98,17 +98,17 @@ class Signals(Mapping[str, SignalColumn]):
     def __repr__(self) -> str:
         return f"<{len(self)} signals of {self.frames} frames>"
 
-    def to_polars(self, *, labels: bool = True) -> polars.DataFrame:
-        """One row per sample, see :func:`harness.logs.export.to_polars`."""
+    def to_polars(self, *, wide: bool = False) -> polars.DataFrame:
+        """One row per sample, or with ``wide`` one per instant, see :func:`harness.logs.export.to_polars`."""
         from harness.logs.export import to_polars
 
-        return to_polars(self, labels=labels)
+        return to_polars(self, wide=wide)
 
     def to_mf4(self, path: str | Path) -> Path:
         """An MF4 file with a channel per signal, see :func:`harness.logs.export.write_mf4`."""
         from harness.logs.export import write_mf4
 
-        return write_mf4(self, path)
+        return write_mf4([self], path, start=self.start)
 
 
 def read_signals(log: Recording, databases: Mapping[str, Source], signals: Collection[str] | None = None) -> Signals:
