@@ -6,7 +6,7 @@ clock, no bus and no loop, so the same object watches a running world and judges
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -75,13 +75,26 @@ class Monitor(Protocol):
     for every instant: only at :attr:`due`, and after frames for which the monitor asks by making that instant due.
     """
 
-    title: str
-    """What it checks, in a line."""
-    due: int | None
-    """The next instant (ns) that it wants to be told about when it is over; None: none."""
+    @property
+    def title(self) -> str:
+        """What it checks, in a line."""
 
-    def wants(self, channel: str) -> Collection[int] | None:
-        """The identifiers of a channel (:attr:`harness.frames.Frame.key`) that it wants to see; None: every frame."""
+    @property
+    def due(self) -> int | None:
+        """The next instant (ns) that it wants to be told about when it is over; None: none."""
+
+    @property
+    def settles(self) -> bool:
+        """Whether a frame may bring :attr:`due` forward, even to its own instant, so that it is asked after every frame.
+
+        False: what it said last only ever moves on.
+        """
+
+    def wants(self, channel: str) -> Container[int] | None:
+        """The identifiers of a channel (:attr:`harness.frames.Frame.key`) that it wants to see; None: every frame.
+
+        Asked once per channel and identifier, not once per frame.
+        """
 
     def begin(self, time: int) -> None:
         """It watches from ``time`` (ns) on."""

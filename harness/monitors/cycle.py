@@ -1,0 +1,315 @@
+"""Cycle times: every message comes as often as its database says, and no node falls silent.
+
+What a gap may be follows the send type. A purely cyclic message keeps its cycle time both ways; where changes, writes
+or activity send it too, frames come in between, and only the longest gap counts (and the minimum delay). A message that is
+not sent cyclically has no check. The first frame has to come within some cycles of the begin. A frame that came too
+late is followed by a shorter gap, as schedules are absolute: that one is not judged for being short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Protocol
+
+from harness.errors import ConfigError
+from harness.frames import Received
+from harness.monitors.check import Check
+from harness.monitors.monitor import Outcome, Violation
+from harness.monitors.rules import NOTHING, CycleLimits, MessageRule
+from harness.monitors.statistics import GapStatistics
+from harness.units import time_text
+
+NEVER = -(1 << 62)
+"""A time before all others."""
+
+_FIRST, _RUNNING, _MISSING, _ASLEEP = range(4)
+_IMPOSSIBLE = 1 << 62
+
+SPREAD_NS = 20_000_000
+"""Within so much of each other the nodes of a network fall asleep."""
+
+
+class Sleeper(Protocol):
+    """A message whose frames show that its network is awake."""
+
+    @property
+    def last(self) -> int:
+        """When its last frame ended, ns."""
+
+    @property
+    def cycle(self) -> int:
+        """Its cycle time, ns."""
+
+
+class NetworkSleep:
+    """Tells one channel's silence as a whole from one message's: the first is sleep, the second a fault.
+
+    A gap is therefore certain only :attr:`settle` ns after the longest allowed one: is any of the nodes that keep the
+    network awake heard until then, later than :data:`SPREAD_NS` after it began to be too long, the network is awake.
+    A network whose nodes are all dead cannot be told from one that sleeps.
+    """
+
+    def __init__(self) -> None:
+        self._awake: list[Sleeper] = []
+        self.period = 0
+        """How often to look again, ns: two of the shortest cycles of the nodes that keep the network awake."""
+
+    def listen_to(self, sleeper: Sleeper) -> None:
+        """A message of a node that keeps the network awake."""
+        self._awake.append(sleeper)
+        shortest = min(each.cycle for each in self._awake)
+        self.period = 2 * shortest
+
+    @property
+    def settle(self) -> int:
+        """How long a gap stays open before it is certain, ns."""
+        return SPREAD_NS + self.period
+
+    def heard(self, since: int) -> bool:
+        """Whether somebody has been heard later than a spread after ``since`` (ns)."""
+        return any(each.last > since + SPREAD_NS for each in self._awake)
+
+
+class CycleCheck(Check):
+    """The cycle time of one message, from the end of each frame to the end of the next.
+
+    sleep: given where the network may fall silent as a whole. Raises :class:`~harness.errors.ConfigError` for a
+    message that is not cyclic.
+    """
+
+    def __init__(self, rule: MessageRule, limits: CycleLimits, sleep: NetworkSleep | None = None) -> None:
+        super().__init__()
+        if not rule.cycle_ns:
+            raise ConfigError(f"message {rule.message.name!r} is not sent cyclically, so it has no cycle time to check")
+        self.rule = rule
+        self.title = f"cycle time of {rule.message.name}"
+        self.cycle = rule.cycle_ns
+        low, self.longest = limits.gap(rule.cycle_ns)
+        if rule.events:
+            low = max(0, rule.min_delay_ns - limits.tolerance(rule.min_delay_ns)) if rule.min_delay_ns else 0
+        self.shortest = low
+        self.first = rule.start_delay_ns + round(limits.first * rule.cycle_ns)
+        """Longest time to the first frame, ns."""
+        self.statistics = GapStatistics(rule.cycle_ns)
+        self.last = NEVER
+        """When the last frame ended, ns; long ago where there was none."""
+        self._sleep = sleep
+        self._low = low
+        self._gaps: list[int] = []
+        self._mode = _FIRST
+        self._begin = 0
+        self._asleep_since = 0
+        self._look = 0
+        self._margin: int | None = None
+
+    def wants(self, channel: str) -> Container[int]:
+        """Its own identifier on its own channel."""
+        return (self.rule.message.key,) if channel == self.rule.channel else ()
+
+    def begin(self, time: int) -> None:
+        """The first frame is due from here."""
+        super().begin(time)
+        self.restart(time)
+
+    def restart(self, since: int) -> None:
+        """Begin anew as if the node had started at ``since`` (ns): what was missed before is somebody else's fault."""
+        self._mode = _FIRST
+        self._begin = since
+        self._low = _IMPOSSIBLE  # every first frame goes the long way
+
+    @property
+    def due(self) -> int:
+        """When the open gap becomes a violation, ns; once it has been reported, when to look again."""
+        if self._mode == _RUNNING:
+            due = self.last + self.longest
+        elif self._mode == _FIRST:
+            due = self._begin + self.first
+        else:
+            return self._look
+        return due if self._sleep is None else due + self._sleep.settle
+
+    def receive(self, rx: Received) -> Sequence[Violation]:
+        """A frame closes the gap."""
+        time = rx[0]
+        gap = time - self.last
+        self.last = time
+        if self._low <= gap <= self.longest:
+            self._gaps.append(gap)
+            return NOTHING
+        return self._unusual(rx, gap)
+
+    def advance(self, time: int) -> Sequence[Violation]:
+        """Is the frame that was due there?"""
+        if len(self._gaps) > 64:
+            self._digest()
+        due = self.due
+        if time < due:
+            return NOTHING
+        if self._mode == _MISSING:
+            self._look = time + self.longest
+            return NOTHING
+        if self._sleep is not None:
+            since = self._asleep_since if self._mode == _ASLEEP else due - self._sleep.settle
+            if not self._sleep.heard(since):
+                self._asleep_since = since
+                self._mode, self._look, self._low = _ASLEEP, time + self._sleep.period, _IMPOSSIBLE
+                return NOTHING
+            if self._mode == _ASLEEP:
+                self.restart(time)
+                return NOTHING
+        first = self._mode == _FIRST
+        start, allowed = (self._begin, self.first) if first else (self.last, self.longest)
+        self._mode, self._look, self._low = _MISSING, time + self.longest, _IMPOSSIBLE
+        what = "first frame" if first else "frame"
+        return self._violated(time, start, time, allowed, f"no {what} for {time_text(time - start)}", None, None)
+
+    def _unusual(self, rx: Received, gap: int) -> Sequence[Violation]:
+        """A frame that is the first, or whose gap is too long, too short, or not to be judged for being short."""
+        mode, self._mode = self._mode, _RUNNING
+        relaxed = self._low == _IMPOSSIBLE
+        if mode == _MISSING:
+            if gap < _IMPOSSIBLE // 2:
+                self._gaps.append(gap)
+            return NOTHING  # the next gap may be short
+        self._low = self.shortest
+        if mode != _RUNNING:
+            return NOTHING
+        self._gaps.append(gap)
+        if gap > self.longest:
+            self._low = _IMPOSSIBLE
+            margin = self.longest - gap
+            return self._violated(rx.time, rx.time - gap, rx.time, self.longest, f"after {time_text(gap)}", margin, rx)
+        if relaxed or gap >= self.shortest:
+            return NOTHING
+        margin = gap - self.shortest
+        return self._violated(rx.time, rx.time - gap, rx.time, self.longest, f"after {time_text(gap)}", margin, rx)
+
+    def _violated(
+        self, time: int, start: int, end: int, allowed: int, actual: str, margin: int | None, rx: Received | None
+    ) -> Sequence[Violation]:
+        if self._mode == _MISSING and allowed != self.longest:
+            expected = f"first frame within {time_text(allowed)}"
+        elif self.shortest and not self.rule.events:
+            expected = f"every {time_text(self.cycle)}, {time_text(self.shortest)} to {time_text(self.longest)}"
+        else:
+            least = f", at least {time_text(self.shortest)}" if self.shortest else ""
+            expected = f"every {time_text(self.cycle)}, at most {time_text(self.longest)}{least}"
+        violation = Violation(
+            "cycle", self.title, time, start, end, expected, actual,
+            None if margin is None else margin / 1e6, "ms", self.rule.channel, self.rule.message.name, (), rx,
+        )  # fmt: skip
+        return self.note(violation)
+
+    def _digest(self) -> None:
+        self.statistics.add(self._gaps)
+        self._gaps.clear()
+
+    def finish(self, time: int) -> Sequence[Outcome]:
+        """How regular it was."""
+        self._digest()
+        statistics = self.statistics
+        margin = None
+        if statistics.worst is not None and statistics.best is not None and statistics.worst <= self.longest:
+            margin = self.longest - statistics.worst
+            if self.shortest and statistics.best >= self.shortest:
+                margin = min(margin, statistics.best - self.shortest)
+        judged = round(statistics.count * statistics.mean)
+        return self.outcome(
+            judged, None if margin is None else margin / 1e6, "ms", statistics=(("gaps", statistics.text()),)
+        )
+
+
+class NodeCheck(Check):
+    """A node on a channel is heard: at least one of its cyclic messages within some of their shortest cycles.
+
+    checks: those of its cyclic messages, told of frames before this one is asked. silence: so many cycles.
+    """
+
+    def __init__(
+        self, node: str, channel: str, checks: Sequence[CycleCheck], silence: float, sleep: NetworkSleep | None = None
+    ) -> None:
+        super().__init__()
+        if not checks:
+            raise ConfigError(f"node {node!r} sends nothing cyclic on {channel!r}, so its silence cannot be told")
+        self.node = node
+        self.channel = channel
+        self.title = f"{node} is heard on {channel}"
+        self._fastest = fastest = min(checks, key=lambda check: check.cycle)
+        self.longest = round(silence * fastest.cycle)
+        """Longest silence, ns."""
+        self._checks = tuple(checks)
+        self._first = max(fastest.first, self.longest)
+        self._sleep = sleep
+        self._begin = 0
+        self._look: int | None = 0
+        self._reported: int | None = None
+
+    def wants(self, channel: str) -> Container[int]:
+        """Nothing: the checks of its messages know when they were heard."""
+        return ()
+
+    def begin(self, time: int) -> None:
+        """The node is to be heard from here."""
+        super().begin(time)
+        self.restart(time)
+
+    def restart(self, since: int) -> None:
+        """Begin anew as if the node had started at ``since`` (ns)."""
+        self._begin = since
+        self._look = None
+        self._reported = None
+
+    @property
+    def last(self) -> int:
+        """When it was heard last, ns; long ago for never."""
+        return max([check.last for check in self._checks])
+
+    @property
+    def due(self) -> int:
+        """When its silence becomes a violation, ns; after one, when to see whether it is back."""
+        if self._look is not None:
+            return self._look
+        due = self._deadline
+        return due if self._sleep is None else due + self._sleep.settle
+
+    @property
+    def _deadline(self) -> int:
+        last = self.last
+        return self._begin + self._first if last < self._begin else last + self.longest
+
+    def receive(self, rx: Received) -> Sequence[Violation]:
+        """Not called: it wants no frames."""
+        return NOTHING
+
+    def advance(self, time: int) -> Sequence[Violation]:
+        """Has it been heard?"""
+        due = self.due
+        if time < due:
+            return NOTHING
+        last = self.last
+        if self._reported is not None:
+            if last > self._reported:
+                self.restart(last)
+            else:
+                self._look = time + self.longest
+            return NOTHING
+        deadline = self._deadline
+        if self._sleep is not None and not self._sleep.heard(deadline):
+            self._look = time + self._sleep.period
+            return NOTHING
+        if self._look is not None:  # it slept
+            self.restart(max(time, last))
+            return NOTHING
+        start = max(last, self._begin)
+        self._reported, self._look = time, time + self.longest
+        violation = Violation(
+            "silence", self.title, time, start, time, f"a frame at least every {time_text(self.longest)}",
+            f"no cyclic message for {time_text(time - start)}", None, "", self.channel,
+            self._fastest.rule.message.name,
+        )  # fmt: skip
+        return self.note(violation)
+
+    def finish(self, time: int) -> Sequence[Outcome]:
+        """Whether it ever fell silent."""
+        judged = time - self.began if self.last > NEVER else 0
+        return self.outcome(judged)

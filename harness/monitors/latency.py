@@ -1,0 +1,106 @@
+"""Gateways: what comes on one channel is copied to another in time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Container, Sequence
+
+from harness.frames import Received
+from harness.monitors.check import Check
+from harness.monitors.cycle import NetworkSleep
+from harness.monitors.monitor import Outcome, Violation
+from harness.monitors.rules import NOTHING, MessageRule
+from harness.units import time_text
+
+_PENDING = 64
+
+
+class LatencyCheck(Check):
+    """From the end of every frame of a message to the end of its copy, first come first copied.
+
+    within: longest latency, ns. A frame with a wrong checksum is not to be copied, and is not waited for. More
+    than 64 frames that wait at the same time count as lost. sleep: of the copy's network, where it may sleep.
+    """
+
+    settles = True
+
+    def __init__(self, source: MessageRule, copy: MessageRule, within: int, sleep: NetworkSleep | None = None) -> None:
+        super().__init__()
+        self.source = source
+        self.rule = copy
+        self.within = within
+        self.title = f"latency from {source.path} to {copy.path}"
+        self._sleep = sleep
+        self._pending: deque[Received] = deque()
+        self._sum = 0
+        self._copies = 0
+        self._worst: int | None = None
+        self._lost = 0
+
+    @property
+    def due(self) -> int | None:
+        """When the oldest frame that waits should have been copied, ns."""
+        if not self._pending:
+            return None
+        # A nanosecond later: what comes at the limit is in time, also when its sender is judged first.
+        return self._pending[0].time + self.within + (self._sleep.settle if self._sleep is not None else 0)
+
+    def wants(self, channel: str) -> Container[int]:
+        """The source on its channel, the copy on its own."""
+        return [rule.message.key for rule in (self.source, self.rule) if rule.channel == channel]
+
+    def restart(self, since: int) -> None:
+        """Nothing of what waits is to be copied any more."""
+        while self._pending and self._pending[0].time <= since:
+            self._pending.popleft()
+
+    def receive(self, rx: Received) -> Sequence[Violation]:
+        """A frame to be copied, or a copy."""
+        source = self.source
+        if rx.channel == source.channel and rx.frame.key == source.message.key:
+            if source.protector is None or source.protector.check(rx.frame.data).crc_ok:
+                self._pending.append(rx)
+            if len(self._pending) > _PENDING:
+                return self._late(self._pending.popleft(), rx.time)
+            return NOTHING
+        if not self._pending:
+            return NOTHING  # copies of frames from before the begin
+        waited = self._pending.popleft()
+        latency = rx.time - waited.time
+        self._copies += 1
+        self._sum += latency
+        self._worst = latency if self._worst is None else max(self._worst, latency)
+        return NOTHING if latency <= self.within else self._late(waited, rx.time, rx)
+
+    def advance(self, time: int) -> Sequence[Violation]:
+        """Has it been copied?"""
+        found: list[Violation] = []
+        while (due := self.due) is not None and due <= time:
+            waited = self._pending.popleft()
+            if self._sleep is None or self._sleep.heard(waited.time + self.within):
+                self._lost += 1
+                found += self._late(waited, time)
+        return found
+
+    def _late(self, waited: Received, time: int, copy: Received | None = None) -> Sequence[Violation]:
+        span = time - waited.time
+        actual = f"after {time_text(span)}" if copy else f"no copy for {time_text(span)}"
+        margin = (self.within - span) / 1e6 if copy else None
+        return self.note(
+            Violation(
+                "latency", self.title, time, waited.time, time, f"a copy within {time_text(self.within)}", actual, margin,
+                "ms", self.rule.channel, self.rule.message.name, (), copy or waited,
+            )
+        )  # fmt: skip
+
+    def finish(self, time: int) -> Sequence[Outcome]:
+        """Mean and worst latency."""
+        if not self._copies or self._worst is None:
+            return self.outcome(0)
+        statistics = [
+            ("copies", str(self._copies)),
+            ("mean", time_text(round(self._sum / self._copies))),
+            ("worst", time_text(self._worst)),
+        ]
+        margin = self.within - self._worst if self._worst <= self.within else None
+        return self.outcome(time - self.began, time_margin=margin, statistics=statistics)
