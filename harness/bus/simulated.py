@@ -109,6 +109,10 @@ class SimBus:
         """
         return self.subscribers.add(Subscription(callback, keys, None))
 
+    def observe_first(self, callback: Callable[[Received], object]) -> Callable[[], None]:
+        """As :meth:`observe`, before everybody else: a recorder wants the frame that makes another one raise, too."""
+        return self.subscribers.add(Subscription(callback, None, None), first=True)
+
     def observe_errors(self, callback: Callable[[ErrorFrame], object]) -> Callable[[], None]:
         """Call back at the end of every error frame. Returns what cancels it."""
         self._error_observers.append(callback)

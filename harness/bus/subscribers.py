@@ -40,9 +40,9 @@ class Subscribers:
         self._subscriptions: list[Subscription] = []
         self._routed = False  # whether some controller has routes
 
-    def add(self, subscription: Subscription) -> Callable[[], None]:
-        """Serve a subscription from the next frame on; returns what cancels it, at once."""
-        self._subscriptions.append(subscription)
+    def add(self, subscription: Subscription, *, first: bool = False) -> Callable[[], None]:
+        """Serve a subscription from the next frame on; returns what cancels it, at once. first: before all others."""
+        self._subscriptions.insert(0 if first else len(self._subscriptions), subscription)
         self.forget_routes()
 
         def cancel() -> None:
