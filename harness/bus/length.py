@@ -30,7 +30,7 @@ _REMEMBERED_FRAMES = 16384
 # A table maps a group of bits to (stuff bits, next table); the type is recursive, hence Any.
 # Entry 0 + byte: eight bits; 256 + bits: seven bits; 384 + byte: eight bits, but no stuff bit after the last one.
 Table = list[tuple[int, Any]]
-_SEVEN, _LAST = 256, 384
+SEVEN, LAST = 256, 384
 
 
 class Bits(NamedTuple):
@@ -110,7 +110,7 @@ def payload_stuffing(header: Header, data: bytes) -> int:
         for byte in data[:-1]:
             extra, table = table[byte]
             stuffed += extra
-        extra, _ = table[_LAST + data[-1]]
+        extra, _ = table[LAST + data[-1]]
         return stuffed + extra
     if len(data) == 8:  # by far the commonest length: written out, it takes half the time of the loop
         a, b, c, d, e, f, g, h = data
@@ -126,12 +126,12 @@ def payload_stuffing(header: Header, data: bytes) -> int:
         h, table = table[h]
         stuffed = a + b + c + d + e + f + g + h
     else:
-        for byte, share in zip(data, _CRC_SHARES[8 - len(data) :], strict=True):
+        for byte, share in zip(data, CRC_SHARES[8 - len(data) :], strict=True):
             extra, table = table[byte]
             stuffed += extra
             crc ^= share[byte]
     upper, table = table[crc >> 7]
-    lower: int = table[_SEVEN + (crc & 0x7F)][0]
+    lower: int = table[SEVEN + (crc & 0x7F)][0]
     return stuffed + upper + lower
 
 
@@ -149,7 +149,7 @@ def make_header(frame: Frame) -> Header:
         last = frame.fd and not size and index == len(bits) - 1
         extra, level, run = _step(level, run, int(bit))
         stuffed += 0 if last else extra
-    table = _TABLES[level * 4 + run - 1]
+    table = STUFFING[level * 4 + run - 1]
     order = arbitration_order(frame)
     if not frame.fd:
         crc = 0
@@ -298,7 +298,9 @@ def _make_crc_shares() -> list[list[int]]:
     return shares
 
 
-_TABLES = _make_tables()
+STUFFING = _make_tables()
+"""The eight tables of bit stuffing."""
 _CRC_TABLE = _make_crc_table()
-_CRC_SHARES = _make_crc_shares()
-_SHARE_7, _SHARE_6, _SHARE_5, _SHARE_4, _SHARE_3, _SHARE_2, _SHARE_1, _SHARE_0 = _CRC_SHARES
+CRC_SHARES = _make_crc_shares()
+"""What a byte contributes to the CRC when 7, 6, ... 0 bytes follow it."""
+_SHARE_7, _SHARE_6, _SHARE_5, _SHARE_4, _SHARE_3, _SHARE_2, _SHARE_1, _SHARE_0 = CRC_SHARES
