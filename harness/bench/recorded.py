@@ -65,7 +65,7 @@ class Recording:
             if error.name is not None and error.name.partition(".")[0] == "harness":
                 raise
             raise MissingExtra(f"reading {self.path.name}", "logs") from error
-        return open_log(self.path, wanted=wanted, given=self.channels)
+        return open_log(self.path, wanted=wanted, channels=self.channels)
 
 
 class RecordedBus(SimBus):

@@ -5,7 +5,7 @@ A recording is read in blocks, so that its size does not matter; whoever judges 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,8 @@ class FrameColumns:
 
     time: int64[n], end of each frame in ns since the recording began. Never decreasing, unless the recording is.
     channel: uint8[n], index into the names of the recording's channels.
-    key: uint32[n], identifier with bit 31 set when extended (:attr:`harness.frames.Frame.key`); 0 for error frames.
+    key: uint32[n], identifier with bit 31 set when extended (:attr:`harness.frames.Frame.key`). Of an error frame that
+    of the frame which it destroyed, 0 where the format does not tell: so look at the flags before the key.
     flags: uint8[n], a sum of :data:`FD`, :data:`BRS`, :data:`ESI`, :data:`REMOTE`, :data:`ERROR`, :data:`TX`.
     length: uint8[n], payload bytes; for a remote frame the length that it asks for.
     data: uint8[n, width], payloads, zero beyond ``length``; width is 8 where the block holds classic frames only,
@@ -71,6 +72,42 @@ class FrameColumns:
                 yield ErrorFrame(time, channels[channel], "", frame)
             else:
                 yield Received(time, channels[channel], frame)
+
+    @classmethod
+    def join(cls, blocks: Sequence[FrameColumns]) -> FrameColumns:
+        """Blocks one after the other as one; ``data`` becomes as wide as the widest of them.
+
+        >>> one = FrameColumns.of([Received(1_000, "can", Frame(0x123, b"\\x01", fd=True))], ["can"])
+        >>> FrameColumns.join([FrameColumns.empty(), one, one]).data.shape
+        (2, 64)
+        """
+        if len(blocks) == 1:
+            return blocks[0]
+        width = max((block.data.shape[1] for block in blocks), default=8)
+        data = np.zeros((sum(map(len, blocks)), width), np.uint8)
+        row = 0
+        for block in blocks:
+            data[row : row + len(block), : block.data.shape[1]] = block.data
+            row += len(block)
+        if not blocks:
+            return cls.empty()
+        return cls(
+            np.concatenate([block.time for block in blocks]),
+            np.concatenate([block.channel for block in blocks]),
+            np.concatenate([block.key for block in blocks]),
+            np.concatenate([block.flags for block in blocks]),
+            np.concatenate([block.length for block in blocks]),
+            data,
+        )
+
+    @classmethod
+    def empty(cls) -> FrameColumns:
+        """A block of no frames.
+
+        >>> len(FrameColumns.empty())
+        0
+        """
+        return cls.of([], [])
 
     @classmethod
     def of(cls, seen: list[Received | ErrorFrame] | list[Received], channels: list[str]) -> FrameColumns:
