@@ -6,6 +6,7 @@ marks are found at once, and the chain decides which of them are objects.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -72,38 +73,50 @@ def _ended(at: Sizes, headers: Found, end: int, length: int, faults: list[int]) 
 def _walk(
     marks: Sizes, headers: Found, ends: Sizes, believed: NDArray[np.bool_], length: int, synchronous: bool
 ) -> Chain:
-    """The chain step by step, for memory with marks in payloads or with damage."""
-    following = np.searchsorted(marks, ends).tolist()
-    known = headers["header"] == HEADER_SIZES[np.minimum(headers["version"], len(HEADER_SIZES) - 1)]
-    begin, stop, sane, usual = marks.tolist(), ends.tolist(), believed.tolist(), known.tolist()
-    chosen: list[int] = []
+    """The chain step by step, for memory with marks in payloads or with damage.
+
+    As long as an object leads to the very next mark all is well: only where one does not, a step is taken.
+    """
+    following = np.searchsorted(marks, ends)
+    reach = np.append(marks, np.iinfo(np.int64).max)[following]
+    leads = (reach - ends <= SLACK) | (ends > length - SMALLEST - SLACK)
+    usual = headers["header"] == HEADER_SIZES[np.minimum(headers["version"], len(HEADER_SIZES) - 1)]
+    easy = believed & leads & (following == np.arange(1, len(marks) + 1)) & (ends <= length)
+    anchors = np.flatnonzero(believed & leads & usual)
+    hard = np.append(np.flatnonzero(~easy), len(marks)).tolist()
+    chosen: list[NDArray[np.intp]] = []
     faults: list[int] = []
     index, expected = 0, 0
-    while index < len(begin):
-        if synchronous and begin[index] - expected > SLACK:
+    while index < len(marks):
+        begin = int(marks[index])
+        if synchronous and (begin - expected > SLACK or not believed[index]):
             faults.append(expected)
             synchronous = False
-        follower = following[index]
-        leads = stop[index] > length - SMALLEST - SLACK or (
-            follower < len(begin) and begin[follower] - stop[index] <= SLACK
-        )
-        if not sane[index] or not (synchronous or (leads and usual[index])):
-            if synchronous:
-                faults.append(begin[index])
-            synchronous = False
-            index += 1
+        if not synchronous:
+            index = int(np.append(anchors, len(marks))[np.searchsorted(anchors, index)])
+            if index == len(marks):
+                break
+            synchronous = True
+        last = hard[bisect_left(hard, index)]
+        if last > index:
+            chosen.append(np.arange(index, last))
+            expected, index = int(ends[last - 1]), last
             continue
-        synchronous, expected = True, stop[index]
-        if stop[index] > length:
-            return Chain(marks[chosen], headers[chosen], begin[index], True, faults)
-        chosen.append(index)
-        if leads:
-            index = follower
+        expected = int(ends[index])
+        if expected > length:
+            begin = int(marks[index])
+            break
+        chosen.append(np.arange(index, index + 1))
+        if leads[index]:
+            index = int(following[index])
         else:
             # Its size may be what is wrong: look for the next object inside it.
             faults.append(expected)
             synchronous = False
             index += 1
-    if synchronous:
-        return _ended(marks[chosen], headers[chosen], expected, length, faults)
-    return Chain(marks[chosen], headers[chosen], max(0, length - SMALLEST + 1), False, faults)
+    rows = np.concatenate(chosen) if chosen else np.zeros(0, np.intp)
+    if not synchronous:
+        return Chain(marks[rows], headers[rows], max(0, length - SMALLEST + 1), False, faults)
+    if expected > length:
+        return Chain(marks[rows], headers[rows], begin, True, faults)
+    return _ended(marks[rows], headers[rows], expected, length, faults)

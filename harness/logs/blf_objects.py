@@ -73,8 +73,12 @@ class Layout(NamedTuple):
 
 
 def laid(memory: bytes, layout: np.dtype[np.void], at: Sizes) -> Found:
-    """Records copied from any places in memory."""
+    """Records at any places in memory; not copied where they follow each other at equal distances."""
     everywhere: Found = np.ndarray((len(memory) - layout.itemsize + 1,), layout, memory, strides=(1,))
+    if len(at) > 1:
+        step = int(at[1] - at[0])
+        if bool(np.all(at[1:] - at[:-1] == step)):
+            return everywhere[int(at[0]) : int(at[-1]) + 1 : step]
     return everywhere[at]
 
 
@@ -119,7 +123,8 @@ def _classic_flags(found: Found) -> Bytes:
 def _length(found: Found, flags: Bytes) -> Bytes:
     """Bytes that are valid; for a remote frame those that it asks for."""
     asked = np.array(FD_LENGTHS, U8)[np.minimum(found["dlc"], U8(15))]
-    return np.where(flags & U8(REMOTE), asked, np.minimum(found["valid"], U8(WIDE)))
+    length: Bytes = np.where(flags & U8(REMOTE), asked, np.minimum(found["valid"], U8(WIDE)))
+    return length
 
 
 def _available(found: Found, room: Sizes, header: Sizes, before: int) -> Sizes:
@@ -135,18 +140,17 @@ def _rows(found: Found, flags: Bytes, length: Bytes, available: Sizes | None = N
     held = length if available is None else np.minimum(length, available)
     if np.any(flags & U8(REMOTE)):
         held = np.where(flags & U8(REMOTE), 0, held)
-    data = np.ascontiguousarray(found["data"])
-    words = data.view(np.uint64)
-    words &= _HELD[:, : data.shape[1] // 8][held]
-    return Rows(found["channel"].astype(np.uint16), found["id"] & np.uint32(ID_BITS), flags, length, data)
+    words = found["data"].reshape(len(found), -1)
+    words = words & _HELD[:, : words.shape[1]][held]
+    return Rows(found["channel"], found["id"] & np.uint32(ID_BITS), flags, length, words.view(U8))
 
 
 _HELD = np.where(np.arange(WIDE) < np.arange(WIDE + 1)[:, None], U8(255), U8(0)).view(np.uint64)
 """Masks that keep the first n bytes of a payload, as eight words."""
 
-_CLASSIC = _layout(16, channel=("<u2", 0), flags=("u1", 2), dlc=("u1", 3), id=("<u4", 4), data=("8u1", 8))
+_CLASSIC = _layout(16, channel=("<u2", 0), flags=("u1", 2), dlc=("u1", 3), id=("<u4", 4), data=("<u8", 8))
 _ERROR = _layout(2, channel=("<u2", 0))
-_ERROR_EXT = _layout(32, channel=("<u2", 0), dlc=("u1", 10), id=("<u4", 16), data=("8u1", 24))
+_ERROR_EXT = _layout(32, channel=("<u2", 0), dlc=("u1", 10), id=("<u4", 16), data=("<u8", 24))
 _FD = _layout(
     84,
     channel=("<u2", 0),
@@ -155,7 +159,7 @@ _FD = _layout(
     id=("<u4", 4),
     fd=("u1", 13),
     valid=("u1", 14),
-    data=("64u1", 20),
+    data=("8<u8", 20),
 )
 _FD64 = _layout(
     104,
@@ -166,7 +170,7 @@ _FD64 = _layout(
     flags=("<u4", 12),
     direction=("u1", 34),
     extra=("u1", 35),
-    data=("64u1", 40),
+    data=("8<u8", 40),
 )
 _FD_ERROR64 = _layout(
     108,
@@ -176,7 +180,7 @@ _FD_ERROR64 = _layout(
     flags=("<u2", 8),
     extra=("u1", 10),
     id=("<u4", 12),
-    data=("64u1", 44),
+    data=("8<u8", 44),
 )
 
 LAYOUTS = {
