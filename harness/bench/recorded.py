@@ -149,10 +149,9 @@ class Playback:
         self._go_on(next(self._seen, None))
 
     def _read(self) -> Iterator[Received | ErrorFrame]:
-        names = list(self._log.channels)
         for block in self._log.blocks(BLOCK):
             self._note_damage()
-            yield from block.frames(names)
+            yield from block.frames(self._log.channels)
         self._note_damage()
 
     def _go_on(self, seen: Received | ErrorFrame | None) -> None:

@@ -233,6 +233,11 @@ class KnownFrames(Check):
             )
         )  # fmt: skip
 
+    def add(self, key: int, count: int) -> None:
+        """Take more such frames of an identifier, of which only the number is kept."""
+        self._counts[key] = self._counts.get(key, 0) + count
+        self.count += count
+
     def finish(self, time: int) -> Sequence[Outcome]:
         """Which identifiers were unknown, the most frequent first."""
         counts = sorted(self._counts.items(), key=lambda each: (-each[1], each[0]))

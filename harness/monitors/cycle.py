@@ -128,6 +128,17 @@ class CycleCheck(Check):
             return self._look
         return due if self._sleep is None else due + self._sleep.settle
 
+    @property
+    def calm(self) -> bool:
+        """Whether a frame after a gap of :attr:`shortest` to :attr:`longest` changes nothing but the statistics."""
+        return self._mode == _RUNNING and self._low == self.shortest
+
+    def pass_over(self, time: int) -> None:
+        """Nothing comes before ``time`` (ns): looks for a frame that has been missed already need not be made."""
+        if self._mode == _MISSING and time > self.due:
+            step = self.longest + (self._sleep.settle if self._sleep is not None else 0)
+            self._look += (time - 1 - self.due) // step * step
+
     def receive(self, rx: Received) -> Sequence[Violation]:
         """A frame closes the gap."""
         time = rx[0]

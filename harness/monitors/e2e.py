@@ -68,6 +68,23 @@ class E2ECheck(Check):
         self._next = -1
         self._last = _NEVER
 
+    @property
+    def patience(self) -> int:
+        """Longest gap without a missed check, ns."""
+        return self._patience
+
+    @property
+    def following(self) -> int:
+        """The counter that changes nothing but itself, in time and with a right checksum; -1: there is none."""
+        return self._next
+
+    def pass_over(self, frames: int, counter: int, time: int) -> None:
+        """Take so many frames that each changed nothing but the counter; the last one's, and its end, ns."""
+        self._counter.last = counter
+        self._next = counter + 1 if counter + 1 < self.modulo else 0
+        self._last = time
+        self._steady += frames
+
     def receive(self, rx: Received) -> Sequence[Violation]:
         """One check."""
         time = rx[0]

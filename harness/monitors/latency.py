@@ -54,6 +54,19 @@ class LatencyCheck(Check):
         while self._pending and self._pending[0].time <= since:
             self._pending.popleft()
 
+    @property
+    def waiting(self) -> Sequence[int]:
+        """Ends of the frames that wait for their copies, ns."""
+        return [rx.time for rx in self._pending]
+
+    def pass_over(self, latencies: Sequence[int], waiting: Sequence[Received]) -> None:
+        """Take copies that all came in time, each after its own latency (ns); these frames still wait then."""
+        if latencies:
+            self._copies += len(latencies)
+            self._sum += sum(latencies)
+            self._worst = max(latencies) if self._worst is None else max(self._worst, *latencies)
+        self._pending = deque(waiting)
+
     def receive(self, rx: Received) -> Sequence[Violation]:
         """A frame to be copied, or a copy."""
         source = self.source

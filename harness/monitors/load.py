@@ -64,6 +64,15 @@ class LoadCheck(Check):
         self._busy += self._length(rx[2])
         return found
 
+    @property
+    def part(self) -> int:
+        """A tenth of the window, ns."""
+        return self._part
+
+    def occupy(self, busy: int) -> None:
+        """Take frames of so many ns that end within the tenth up to :attr:`due`."""
+        self._busy += busy
+
     def advance(self, time: int) -> Sequence[Violation]:
         """A tenth is over, so a window is."""
         if time < self._due:

@@ -54,6 +54,17 @@ class GapStatistics:
         self.worst = high if self.worst is None else max(self.worst, high)
         self.add_bins(Counter([gap * BINS_PER_CYCLE // cycle for gap in gaps]).items())
 
+    def add_sums(self, count: int, offsets: int, squares: int, best: int, worst: int) -> None:
+        """Take ``count`` gaps (at least one) that were added up elsewhere, all but their bins.
+
+        offsets, squares: sums of (gap - cycle) and of its square. best, worst: the shortest and the longest, ns.
+        """
+        self.count += count
+        self._sum += offsets
+        self._squares += squares
+        self.best = best if self.best is None else min(self.best, best)
+        self.worst = worst if self.worst is None else max(self.worst, worst)
+
     def add_bins(self, bins: Iterable[tuple[int, int]]) -> None:
         """Take numbers of gaps by thousandths of a cycle."""
         for index, count in bins:
