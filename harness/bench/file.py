@@ -13,9 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from harness.errors import BenchFileError, UnitError, nearest
+from harness.bench.monitors import MonitorsSpec, monitors_of
+from harness.bench.table import Table
+from harness.errors import BenchFileError
 from harness.protection import ProtectionSpec
-from harness.units import parse_duration
 
 Handling = Literal["fail", "collect", "ignore"]
 
@@ -57,11 +58,24 @@ class NodeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a frame means that should not be there: ``fail`` the test, ``collect`` it for the summary, ``ignore`` it."""
+    """What a violation means, by its kind: ``fail`` the test, ``collect`` it for the summary, ``ignore`` it.
+
+    unknown_frame, undecodable: frames that should not be there. protection: wrong checksums and counters. The others
+    are the kinds of what is watched (:data:`harness.monitors.monitor.Kind`).
+    """
 
     unknown_frame: Handling = "fail"
     undecodable: Handling = "fail"
     protection: Handling = "fail"
+    cycle: Handling = "fail"
+    silence: Handling = "fail"
+    range: Handling = "fail"
+    reserved: Handling = "fail"
+    e2e: Handling = "fail"
+    load: Handling = "fail"
+    error_frame: Handling = "fail"
+    latency: Handling = "fail"
+    property: Handling = "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,87 +93,13 @@ class BenchFile:
     protections: Mapping[str, ProtectionSpec] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     sleep_after: int | None = None
+    monitors: MonitorsSpec = field(default_factory=MonitorsSpec)
 
     def node(self, name: str) -> NodeSpec:
         """The node's entry, or an absent node when the file does not name it."""
         return next((node for node in self.nodes if node.name == name), NodeSpec(name))
 
 
-class _Table:
-    """A TOML table that is read key by key; what is left over at the end is an error, with the nearest known key."""
-
-    def __init__(self, path: Path, where: str, content: object) -> None:
-        self.path, self.where = path, where
-        if not isinstance(content, dict):
-            raise self.error(f"{where} must be a table, not {content!r}")
-        self.content = dict(content)
-        self.known: list[str] = []
-
-    def error(self, text: str) -> BenchFileError:
-        return BenchFileError(f"{self.path}: {text}")
-
-    def take(self, key: str, kind: type | tuple[type, ...], default: Any = None, *, required: bool = False) -> Any:
-        self.known.append(key)
-        if key not in self.content:
-            if required:
-                raise self.error(f"{self.where} needs the key {key!r}")
-            return default
-        value = self.content.pop(key)
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        # bool is an int in Python, but `bitrate = true` is a mistake.
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            names = " or ".join(_KINDS.get(each, each.__name__) for each in kinds)
-            raise self.error(f"{self.where}.{key} must be {names}, not {value!r}")
-        return value
-
-    def duration(self, key: str, default: int | None = None) -> int | None:
-        text = self.take(key, str)
-        return default if text is None else self.as_duration(key, text)
-
-    def as_duration(self, key: str, text: object) -> int:
-        if not isinstance(text, str):
-            raise self.error(f"{self.where}.{key} must be a duration such as '100 ms', not {text!r}")
-        try:
-            value = int(parse_duration(text))
-        except UnitError as error:
-            raise self.error(f"{self.where}.{key}: {error}") from error
-        if value <= 0:
-            raise self.error(f"{self.where}.{key} must be more than zero, not {text!r}")
-        return value
-
-    def rate(self, key: str, default: int | None) -> int | None:
-        """A bit rate as ``500_000`` or ``"500 kbit/s"``, ``"2 Mbit/s"``."""
-        value = self.take(key, (int, str))
-        if value is None:
-            return default
-        if isinstance(value, str):
-            number, _, unit = value.partition(" ")
-            factor = {"bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000}.get(unit.strip())
-            if factor is None or not number.replace(".", "", 1).isdigit():
-                raise self.error(f"{self.where}.{key} must be a bit rate such as '500 kbit/s', not {value!r}")
-            value = round(float(number) * factor)
-        if not 10_000 <= value <= 20_000_000:
-            raise self.error(f"{self.where}.{key} must lie between 10 kbit/s and 20 Mbit/s, not {value} bit/s")
-        return cast(int, value)
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.take(key, str, default)
-        if value not in choices:
-            raise self.error(f"{self.where}.{key} must be one of {', '.join(choices)}, not {value!r}")
-        return cast(str, value)
-
-    def tables(self, key: str) -> dict[str, _Table]:
-        content = self.take(key, dict, {})
-        return {name: _Table(self.path, f"{key}.{name}", value) for name, value in content.items()}
-
-    def done(self) -> None:
-        for key in self.content:
-            where = f"{self.where}." if self.where else ""
-            hint = nearest(key, self.known) or f"; known here: {', '.join(sorted(self.known))}"
-            raise self.error(f"unknown key '{where}{key}'{hint}")
-
-
-_KINDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
 _HANDLINGS = ("fail", "collect", "ignore")
 
 
@@ -176,23 +116,24 @@ def load_bench_file(path: str | Path) -> BenchFile:
         raise BenchFileError(f"bench file {file} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise BenchFileError(f"{file}: not valid TOML: {error}") from error
-    return _bench(file, _Table(file, "", content))
+    return _bench(file, Table(file, "", content))
 
 
-def _bench(file: Path, top: _Table) -> BenchFile:
+def _bench(file: Path, top: Table) -> BenchFile:
     name = top.take("name", str, file.stem)
     models = file.parent / top.take("models", str, ".")
     channels = tuple(_channel(name, table) for name, table in top.tables("channels").items())
     if not channels:
         raise top.error("the bench has no channel: add a table such as [channels.powertrain]")
     nodes = tuple(_node(name, table) for name, table in top.tables("nodes").items())
-    plant = _Table(file, "plant", top.take("plant", dict, {}))
+    plant = Table(file, "plant", top.take("plant", dict, {}))
     plant_model = plant.take("model", str)
     plant.done()
-    cycles = _Table(file, "cycle", top.take("cycle", dict, {}))
-    send_types = _Table(file, "sendtype", top.take("sendtype", dict, {}))
-    policy = _Table(file, "policy", top.take("policy", dict, {}))
-    restbus = _Table(file, "restbus", top.take("restbus", dict, {}))
+    cycles = Table(file, "cycle", top.take("cycle", dict, {}))
+    send_types = Table(file, "sendtype", top.take("sendtype", dict, {}))
+    policy = Table(file, "policy", top.take("policy", dict, {}))
+    restbus = Table(file, "restbus", top.take("restbus", dict, {}))
+    sleep_after = restbus.duration("sleep_after")
     bench = BenchFile(
         path=file,
         name=name,
@@ -206,14 +147,15 @@ def _bench(file: Path, top: _Table) -> BenchFile:
         policy=Policy(
             **{key: cast(Handling, policy.choice(key, _HANDLINGS, "fail")) for key in Policy.__dataclass_fields__}
         ),
-        sleep_after=restbus.duration("sleep_after"),
+        sleep_after=sleep_after,
+        monitors=monitors_of(Table(file, "monitors", top.take("monitors", dict, {})), sleeps=sleep_after is not None),
     )
     for table in (policy, restbus, top):
         table.done()
     return bench
 
 
-def _channel(name: str, table: _Table) -> ChannelSpec:
+def _channel(name: str, table: Table) -> ChannelSpec:
     database = table.take("database", (str, list), required=True)
     paths = [database] if isinstance(database, str) else database
     if not paths or not all(isinstance(each, str) for each in paths):
@@ -230,7 +172,7 @@ def _channel(name: str, table: _Table) -> ChannelSpec:
     return spec
 
 
-def _node(name: str, table: _Table) -> NodeSpec:
+def _node(name: str, table: Table) -> NodeSpec:
     model = table.take("model", str)
     default = NodeState.SIMULATED if model else NodeState.ABSENT
     state = NodeState(table.choice("state", tuple(NodeState), default))
@@ -259,7 +201,7 @@ def _node(name: str, table: _Table) -> NodeSpec:
     return spec
 
 
-def _protection(table: _Table) -> ProtectionSpec:
+def _protection(table: Table) -> ProtectionSpec:
     spec = ProtectionSpec(
         profile=table.take("profile", str, required=True),
         data_id=table.take("data_id", int, required=True),
