@@ -28,6 +28,8 @@ from harness.evidence.report import build_report
 REPORTS = Path("reports")
 RESULTS = REPORTS / "results"
 JUNIT = REPORTS / "junit.xml"
+EVIDENCE = REPORTS / "evidence.json"
+HISTORY = REPORTS / "history.jsonl"
 HTML = REPORTS / "html"
 
 
@@ -66,6 +68,7 @@ def run(options: Sequence[str]) -> int:
     shutil.rmtree(RESULTS)
     RESULTS.mkdir()
     JUNIT.unlink(missing_ok=True)
+    EVIDENCE.unlink(missing_ok=True)
     # A process of its own, so that pytest finds the plugin not imported yet, as in a plain `pytest`.
     command = [sys.executable, "-m", "pytest", *defaults(), *workers(options), *options]
     code = subprocess.run(command, check=False).returncode
@@ -76,7 +79,7 @@ def run(options: Sequence[str]) -> int:
 
 def defaults() -> list[str]:
     """The options of ``harness run``. ``suites`` stands in for ``testpaths``: paths that the user names replace it."""
-    files = ["--alluredir", str(RESULTS), f"--junitxml={JUNIT}"]
+    files = ["--alluredir", str(RESULTS), f"--junitxml={JUNIT}", f"--evidence={EVIDENCE}"]
     return ["-o", "testpaths=suites", "-m", "not slow", "--tb=short", *files]
 
 
@@ -98,7 +101,7 @@ def report(results: Path, output: Path) -> int:
     """Build the report and say where it lies, or why there is none and how to build it later."""
     print("building the report ...", end=" ", flush=True)
     try:
-        index = build_report(results, output, project_title(Path.cwd()))
+        index = build_report(results, output, project_title(Path.cwd()), HISTORY)
     except ReportError as error:
         again = "harness report" if results == RESULTS else f"harness report {results}"
         print(f"not built.\n{error}\nThe results are kept in {results}. Build the report later with: {again}")

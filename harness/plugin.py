@@ -57,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="inconclusive",
         help="what damage in the recording means for a test that has watched it (default: inconclusive)",
     )
+    group.addoption("--evidence", metavar="FILE", help="write the run as JSON for other tools (docs/report.md)")
     parser.addini("harness_bench", "bench file, relative to the ini file", default="benches/virtual.toml")
     parser.addini(
         "harness_requirements", "requirement file, relative to the ini file", default="suites/requirements.toml"
@@ -78,13 +79,14 @@ def pytest_configure(config: pytest.Config) -> None:
     bench = config.getoption("--bench")
     if bench and not (config.invocation_params.dir / bench).is_file():
         raise pytest.UsageError(f"--bench {bench}: there is no such file")
-    results = config.getoption("--alluredir", None)
-    if results:
+    evidence = config.getoption("--evidence")
+    results = [config.getoption("--alluredir", None), evidence and (config.invocation_params.dir / evidence).parent]
+    for folder in filter(None, results):
         from harness.errors import ReportError
         from harness.evidence.environment import check_results_folder
 
         try:
-            check_results_folder(Path(results))
+            check_results_folder(Path(folder))
         except ReportError as error:
             raise pytest.UsageError(str(error)) from error
 

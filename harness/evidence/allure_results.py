@@ -208,9 +208,12 @@ def add_link(result: TestResult, url: str, name: str) -> None:
     result.links.append(Link(type="requirement", url=url, name=name))
 
 
-def add_parameter(result: TestResult, name: str, value: str) -> None:
-    """Show a value without making it part of the test's identity, so that its history goes on when it changes."""
-    result.parameters.append(Parameter(name=name, value=value, excluded=True))
+def add_parameter(result: TestResult, name: str, value: str, *, identifies: bool = False) -> None:
+    """Show a value, without making it part of the test's identity: so its history goes on when the value changes.
+
+    identifies: make it a part, so that two values are two tests.
+    """
+    result.parameters.append(Parameter(name=name, value=value, excluded=None if identifies else True))
 
 
 def set_verdict(result: TestResult, verdict: Verdict, message: str) -> None:

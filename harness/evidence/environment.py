@@ -66,8 +66,13 @@ def categories() -> list[dict[str, object]]:
     ]
 
 
-def write_run_files(folder: Path, values: Mapping[str, str]) -> None:
-    """Write ``environment.properties`` and ``categories.json`` into a results folder, once per run."""
+def write_run_files(folder: Path, values: Mapping[str, str], metrics: Sequence[Mapping[str, object]] = ()) -> None:
+    """Write ``environment.properties``, ``categories.json`` and ``performance.json`` into a results folder.
+
+    metrics: see :mod:`harness.evidence.metrics`; no file where there are none.
+    """
+    if metrics:
+        (folder / "performance.json").write_text(json.dumps(metrics, ensure_ascii=False), encoding="utf-8")
     (folder / "environment.properties").write_text(environment_properties(values), encoding="utf-8")
     (folder / "categories.json").write_text(json.dumps(categories(), indent=1), encoding="utf-8")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +23,8 @@ class WorldRecord:
 
     name: of the bench, from its file. path: the bench file. seed: of the world. databases, traces: per channel.
     events: the journal from the test's beginning. since: when the test began, ns of the world; 0 for a fresh one.
-    recording: the file that the world was fed from, and its SHA-256; None for a simulated world.
+    recording: the file that the world was fed from, and its SHA-256; None for a simulated world. loads: mean bus load
+    since the test began by channel, 0 to 1; empty where nobody asked.
     """
 
     name: str
@@ -34,6 +35,7 @@ class WorldRecord:
     events: Sequence[Event]
     since: int = 0
     recording: tuple[Path, str] | None = None
+    loads: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def world(self) -> str:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,10 @@ NODE_MAJOR = 22
 SINGLE_FILE_LIMIT = 150_000_000
 """Bytes of results above which one HTML file gets too large for browser and generator; a folder is written then."""
 TIMEOUT_S = 600
+HISTORY_LIMIT = 100
+"""Runs that the history keeps."""
+_TOLD = "history-told"
+"""Stands in a results folder whose run the history has already."""
 
 _ENVIRONMENT = {
     "ALLURE_NO_ANALYTICS": "true",
@@ -45,8 +50,11 @@ _ANALYTICS = re.compile(
 _FRAME_STYLE = b"<style>iframe[src^='blob:']{min-height:70vh}</style>"
 
 
-def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> Path:
+def build_report(results: Path, output: Path, title: str = "Vehicle tests", history: Path | None = None) -> Path:
     """Build ``output/index.html`` from a results folder and return its path; an older report there is replaced.
+
+    history: the file in which earlier runs are kept, :data:`HISTORY_LIMIT` of them; this one is added, once however
+    often its report is built. None: no history.
 
     Raises :class:`~harness.errors.ReportError` when there are no results, no Node.js, or Allure fails.
     """
@@ -56,8 +64,10 @@ def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> P
     single = sum(file.stat().st_size for file in results.iterdir() if file.is_file()) <= SINGLE_FILE_LIMIT
     with TemporaryDirectory(prefix="harness-report-") as folder:
         built = Path(folder) / "html"
-        config = Path(folder) / "allurerc.json"
-        config.write_text(json.dumps(_config(title, single)), encoding="utf-8")
+        config = Path(folder) / "allurerc.mjs"
+        told = results / _TOLD
+        options = _config(title, single) | (_history(history, add=not told.exists()) if history is not None else {})
+        config.write_text(_as_module(options, benches_of(results)), encoding="utf-8")
         arguments = ["generate", str(results.resolve()), "--config", str(config), "--output", str(built)]
         _run([*npx, "--yes", ALLURE, *arguments], Path(folder))
         index = built / "index.html"
@@ -68,6 +78,8 @@ def build_report(results: Path, output: Path, title: str = "Vehicle tests") -> P
         output.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(output, ignore_errors=True)
         shutil.move(built, output)
+        if history is not None:
+            told.touch()
     return output / "index.html"
 
 
@@ -79,6 +91,46 @@ def _config(title: str, single_file: bool) -> dict[str, object]:
         "categories": categories(),
         "hideLabels": _HIDDEN_LABELS,
     }
+
+
+def _history(history: Path, *, add: bool) -> dict[str, object]:
+    history.parent.mkdir(parents=True, exist_ok=True)
+    return {"historyPath": str(history.resolve()), "historyLimit": HISTORY_LIMIT, "appendHistory": add}
+
+
+def _as_module(config: dict[str, object], benches: Sequence[str]) -> str:
+    """The configuration as a JavaScript module: only there Allure can be told which result belongs to which bench."""
+    environments = ", ".join(
+        f"{json.dumps(identifier)}: {{name: {json.dumps(bench)}, matcher: ({{labels}}) => "
+        f'labels.some((label) => label.name === "bench" && label.value === {json.dumps(bench)})}}'
+        for identifier, bench in _identifiers(benches).items()
+    )
+    return f"const config = {json.dumps(config)};\nexport default {{...config, environments: {{{environments}}}}};\n"
+
+
+def _identifiers(benches: Sequence[str]) -> dict[str, str]:
+    """Names of benches by what Allure takes as an identifier: 64 letters, digits, ``_`` and ``-`` at most.
+
+    >>> _identifiers(["rack 7", "rack-7"])
+    {'rack-7': 'rack 7', 'rack-7-2': 'rack-7'}
+    """
+    found: dict[str, str] = {}
+    for bench in benches:
+        identifier = re.sub(r"[^A-Za-z0-9_-]+", "-", bench)[:60] or "bench"
+        found[identifier if identifier not in found else f"{identifier}-{len(found) + 1}"] = bench
+    return found
+
+
+def benches_of(results: Path) -> list[str]:
+    """The benches on which the tests of a results folder ran, by name, as their labels say."""
+    found = set()
+    for file in results.glob("*-result.json"):
+        try:
+            labels = json.loads(file.read_text(encoding="utf-8")).get("labels", [])
+        except ValueError:
+            continue  # Allure says itself what it cannot read
+        found |= {label["value"] for label in labels if label.get("name") == "bench"}
+    return sorted(found)
 
 
 def npx_command() -> list[str]:

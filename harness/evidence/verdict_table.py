@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from harness.evidence.events import Event
+from harness.evidence.events import Claim, Event
 from harness.evidence.record import WorldRecord
 from harness.evidence.tables import coloured, page, table
 from harness.evidence.verdicts import Verdict
@@ -31,8 +31,13 @@ _ON_ANY = {
 
 
 def judged(records: Sequence[WorldRecord]) -> list[Event]:
-    """The events that came to a verdict and say what was claimed, in the order of the journals."""
-    return [event for record in records for event in record.events if event.verdict is not None and event.claim]
+    """The events that came to a verdict, in the order of the journals."""
+    return [event for record in records for event in record.events if event.verdict is not None]
+
+
+def claim_of(event: Event) -> Claim:
+    """What an event claims; of one that only says what happened, such as an incident, that is what was seen."""
+    return event.claim if event.claim is not None else Claim("", event.title)
 
 
 def verdict_page(events: Sequence[Event]) -> str:
@@ -82,8 +87,7 @@ def _counts(events: Sequence[Event]) -> str:
 
 
 def _texts(event: Event) -> tuple[str, ...]:
-    claim = event.claim
-    assert claim is not None, "only events with a claim are judged"
+    claim = claim_of(event)
     return str(event.verdict), time_text(event.time), claim.expected, claim.actual, claim.tolerance, claim.margin
 
 

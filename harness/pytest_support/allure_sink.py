@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import allure_commons
@@ -36,6 +38,7 @@ class AllureSink:
     def __init__(self, listener: Any, worlds: Worlds, title: str) -> None:
         self.steps = Steps(listener, worlds)
         self.title = title
+        self.bench = bench_name(worlds.bench_file)
         allure_commons.plugin_manager.register(self.steps)
 
     def close(self) -> None:
@@ -47,6 +50,9 @@ class AllureSink:
         self.steps.begin()
         result = self.steps.result
         if result is not None:
+            # Part of what identifies the result: the same test on another bench is another result.
+            add_parameter(result, "bench", self.bench, identifies=True)
+            add_label(result, "bench", self.bench)
             for name, value in labels(item, requirements, self.title):
                 add_label(result, name, value)
             for each in requirements:
@@ -74,7 +80,6 @@ class AllureSink:
         if result is None:
             return
         for record in records:
-            add_label(result, "bench", record.name)
             add_label(result, "world", record.world)
         result.name = title_of(item) or result.name
         hashes = records[0].hashes if len(records) == 1 else {}
@@ -107,6 +112,15 @@ class AllureSink:
     def between_tests(self, name: str, verdict: Verdict, message: str) -> None:
         """Write a result of its own for what went wrong between two tests."""
         report_between_tests(name, verdict, message)
+
+
+def bench_name(path: Path) -> str:
+    """The name of the bench in a bench file, read without judging the rest: what is wrong there has its own place."""
+    try:
+        name = tomllib.loads(path.read_text(encoding="utf-8")).get("name")
+    except (OSError, ValueError):
+        name = None
+    return name if isinstance(name, str) else path.stem
 
 
 def _doc(item: pytest.Item) -> str | None:

@@ -17,6 +17,7 @@ import pytest
 from harness.errors import HarnessError, IntegrityError, StimulatesRecording
 from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.events import Event
+from harness.evidence.json_sink import describe_bench, facts_of
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.logs.writing import write_seen
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 RECORDINGS = Path("reports") / "recordings"
 """Where recordings go in a run without ``--alluredir``, below the root directory; with it they are attached."""
 
+MESSAGE_LIMIT = 4_000
+"""Letters of a failure's message in ``evidence.json``."""
+
 _GARBAGE_THRESHOLD = 20_000
 
 
@@ -48,7 +52,14 @@ class Run:
         self.claims: dict[str, list[str]] = {}
         self.environment: dict[str, str] = {}
         self.recordings: list[str] = []
+        self.benches: dict[str, dict[str, Any]] = {}
+        """Benches on which tests ran, with the fingerprints of their files, by path."""
         self.allure = self._allure_sink()
+        self._wants_facts = self.allure is not None or bool(config.getoption("--evidence"))
+        self._facts: dict[str, Any] | None = None
+        """What the running test leaves behind for ``evidence.json``."""
+        self._recorded = 0
+        """Recordings of the tests before it."""
         self._record = config.getoption("--record") or ("failed" if self.allure is not None else "none")
         self._red = False
         self._look_for_garbage_less_often()
@@ -92,6 +103,8 @@ class Run:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Give the test its share of worlds that are open already, and look after what happens outside of it."""
         self._red = False
+        self._facts = None
+        self._recorded = len(self.recordings)
         self.worlds.begin()
         self._report_between(item)
         try:
@@ -155,20 +168,30 @@ class Run:
         return property_of(item, self.worlds, self.allure.steps if self.allure is not None else None, seed)
 
     def _leave_evidence(self, item: pytest.Item, failure: BaseException | None, tested: Property | None) -> None:
-        records = [share.record() for share in self.worlds.shares]
+        records = [share.record(loads=self._wants_facts) for share in self.worlds.shares]
         records = [record for record in records if record.events or not record.since]
         if records and not self.environment:
             self.environment = describe_world(records[0])
         failed = failure is not None and not isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception))
+        if failure is not None and failed:
+            records = _with_failure(records, failure)
+        command = self._command(item, records, tested)
+        if self._wants_facts:
+            self._take_facts(records, command)
         if self.allure is not None:
-            if failure is not None and failed:
-                records = _with_failure(records, failure)
-            command = self._command(item, records, tested)
             self.allure.finish(item, self._requirements(item), command, records, failed=failed)
             if tested is not None:
                 self.allure.parameters(tested.parameters())
         if self._record == "all" or (self._record == "failed" and failed):
             self._record_frames(item, records)
+
+    def _take_facts(self, records: Sequence[WorldRecord], command: str) -> None:
+        root = self.config.rootpath
+        self._facts = facts_of(records, command, root)
+        for record in records:
+            path = str(record.path)
+            if path not in self.benches:
+                self.benches[path] = describe_bench(record, root)
 
     def _command(self, item: pytest.Item, records: Sequence[WorldRecord], tested: Property | None) -> str:
         extra = (tested.reproduction,) if tested is not None and tested.reproduction else ()
@@ -212,6 +235,13 @@ class Run:
         collected = [line for share in self.worlds.shares for line in share.collected] if call.when == "call" else []
         if collected:
             facts["collected"] = (len(collected), collected[0])
+        if verdict not in (None, Verdict.PASSED):
+            facts["message"] = str(error)[:MESSAGE_LIMIT] if error is not None else report.longreprtext[:MESSAGE_LIMIT]
+        facts["recordings"] = self.recordings[self._recorded :]
+        if self._wants_facts and call.when == "call":
+            facts["evidence"] = self._facts
+        elif self._wants_facts and call.when == "setup":
+            facts["evidence"] = facts_of([], self._command(item, [], None), self.config.rootpath)
         report.harness = facts  # type: ignore[attr-defined]  # pytest sends extra attributes of reports along
         if verdict not in (None, Verdict.PASSED):
             self._note_red(item, report, error, verdict)
@@ -255,7 +285,12 @@ class Run:
     @property
     def output(self) -> dict[str, Any]:
         """What the summary needs to know, in a form that a worker of pytest-xdist can send."""
-        return {"claims": self.claims, "environment": self.environment, "recordings": self.recordings}
+        return {
+            "claims": self.claims,
+            "environment": self.environment,
+            "recordings": self.recordings,
+            "benches": self.benches,
+        }
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

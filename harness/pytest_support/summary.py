@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from harness.evidence.environment import describe_software, write_run_files
+from harness.evidence.json_sink import evidence, write_evidence
 from harness.evidence.matrix import NOT_COLLECTED, NOT_COVERED, NOT_RUN, Matrix
+from harness.evidence.metrics import metrics
 from harness.evidence.verdicts import Verdict
 from harness.pytest_support.collection import is_partial
 from harness.pytest_support.requirements import requirements_of
@@ -34,6 +37,9 @@ class Summary:
         self.durations: dict[str, float] = {}
         self.environment: dict[str, str] = {}
         self.recordings: list[str] = []
+        self.benches: dict[str, dict[str, Any]] = {}
+        self.tests: dict[str, dict[str, Any]] = {}
+        """What ``evidence.json`` says of each test, by node, in a run that writes it."""
         self.collected: dict[str, tuple[int, str]] = {}
         """How many problems with frames the policy collected, and the first of them, by test."""
         self.unfit: list[tuple[Verdict, pytest.TestReport]] = []
@@ -44,6 +50,7 @@ class Summary:
         facts: Mapping[str, Any] = report.harness  # put there by Run
         self.matrix.claim(report.nodeid, facts["requirements"])
         self.durations[report.nodeid] = self.durations.get(report.nodeid, 0.0) + report.duration
+        self._take_evidence(report.nodeid, facts)
         if "collected" in facts:
             self.collected[report.nodeid] = facts["collected"]
         if facts["verdict"] is None:
@@ -54,12 +61,22 @@ class Summary:
         if verdict in (Verdict.BLOCKED, Verdict.INCONCLUSIVE):
             self.unfit.append((verdict, report))
 
+    def _take_evidence(self, node: str, facts: Mapping[str, Any]) -> None:
+        if facts.get("evidence"):
+            test = self.tests.setdefault(node, {"message": "", "recordings": []})
+            test |= {"requirements": list(facts["requirements"]), **facts["evidence"]}
+        if node in self.tests:
+            test = self.tests[node]
+            test["message"] = test["message"] or facts.get("message", "")
+            test["recordings"] = facts.get("recordings", test["recordings"])
+
     def merge(self, output: Mapping[str, Any]) -> None:
         """Take what the process that ran the tests, or one of several, knows at its end."""
         for test, requirements in output["claims"].items():
             self.matrix.claim(test, requirements)
         self.environment |= {name: text for name, text in output["environment"].items() if name not in self.environment}
         self.recordings += output["recordings"]
+        self.benches |= output["benches"]
 
     # -- hooks -----------------------------------------------------------------------------------------------------
 
@@ -82,9 +99,12 @@ class Summary:
         run = self.config.pluginmanager.get_plugin("harness-run")
         if run is not None:
             self.merge(run.output)
+        tests = self._tests()
+        if path := self.config.getoption("--evidence"):
+            self._write_json(self.config.invocation_params.dir / path, tests)
         folder = self.config.getoption("--alluredir", None)
         if folder and not self.config.getoption("--collect-only"):
-            write_run_files(Path(folder), self.environment | describe_software())
+            write_run_files(Path(folder), self.environment | describe_software(), metrics(tests))
             if self.matrix.claims:
                 from harness.evidence.allure_results import attach_to_run
 
@@ -92,6 +112,28 @@ class Summary:
                     ("requirement matrix", self.matrix.to_html(), "text/html", "html"),
                     ("requirement matrix for other tools", self.matrix.to_json(), "application/json", "json"),
                 )
+
+    def _tests(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "node": node,
+                "verdict": verdict.value if (verdict := self.matrix.verdicts.get(node)) is not None else None,
+                "duration_s": round(self.durations[node], 6),
+                **test,
+            }
+            for node, test in sorted(self.tests.items())
+        ]
+
+    def _write_json(self, path: Path, tests: Sequence[Mapping[str, Any]]) -> None:
+        rows = json.loads(self.matrix.to_json())["requirements"]
+        run = evidence(
+            title=self.matrix.requirements.title,
+            software=describe_software(),
+            benches=[self.benches[each] for each in sorted(self.benches)],
+            requirements=rows,
+            tests=tests,
+        )
+        write_evidence(path, run)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
@@ -146,6 +188,8 @@ class Summary:
             lines.append(f"{folder} (Allure results)")
         if junit := self.config.getoption("--junitxml", None):
             lines.append(f"{junit} (JUnit)")
+        if evidence_file := self.config.getoption("--evidence"):
+            lines.append(f"{evidence_file} (JSON)")
         lines += [f"{each} (recording)" for each in self.recordings[:NAMED]]
         if len(self.recordings) > NAMED:
             lines.append(f"and {len(self.recordings) - NAMED} more recordings")

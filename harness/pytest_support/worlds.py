@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from harness.bench import Bench, Blueprint
 from harness.bench.recorded import Recording
 from harness.ecu import Ecu
-from harness.errors import Blocked, HarnessError, Inconclusive, StimulatesRecording
+from harness.errors import Blocked, BusError, HarnessError, Inconclusive, StimulatesRecording
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
@@ -77,8 +77,8 @@ class Share:
         """The problems with frames that the policy *collect* noted in it."""
         return self.world.bench.incidents.collected[self.first_collected :]
 
-    def record(self) -> WorldRecord:
-        """The share as evidence."""
+    def record(self, *, loads: bool = False) -> WorldRecord:
+        """The share as evidence. loads: with the bus load per channel, which takes some time to add up."""
         bench = self.world.bench
         networks = {name: channel.network for name, channel in bench.world.channels.items()}
         recording = bench.world.recording
@@ -91,7 +91,17 @@ class Share:
             events=bench.journal[self.first_event :],
             since=self.since,
             recording=None if recording is None else (recording.path, recording.sha256),
+            loads=self._loads() if loads and recording is None else {},
         )
+
+    def _loads(self) -> dict[str, float]:
+        world = self.world.bench.world
+        window = world.loop.now - self.since
+        found = {}
+        for name, channel in world.channels.items() if window > 0 else ():
+            with suppress(BusError):  # a bus that does not remember all of it has none to tell
+                found[name] = channel.bus.load(window)
+        return found
 
 
 @dataclass(slots=True, repr=False)
