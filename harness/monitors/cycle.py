@@ -8,7 +8,7 @@ late is followed by a shorter gap, as schedules are absolute: that one is not ju
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Protocol
 
 from harness.errors import ConfigError
@@ -64,6 +64,11 @@ class NetworkSleep:
     def settle(self) -> int:
         """How long a gap stays open before it is certain, ns."""
         return SPREAD_NS + self.period
+
+    @property
+    def awake(self) -> Sequence[Sleeper]:
+        """The messages of the nodes that keep the network awake."""
+        return self._awake
 
     def heard(self, since: int) -> bool:
         """Whether somebody has been heard later than a spread after ``since`` (ns)."""
@@ -133,11 +138,19 @@ class CycleCheck(Check):
         """Whether a frame after a gap of :attr:`shortest` to :attr:`longest` changes nothing but the statistics."""
         return self._mode == _RUNNING and self._low == self.shortest
 
-    def pass_over(self, time: int) -> None:
-        """Nothing comes before ``time`` (ns): looks for a frame that has been missed already need not be made."""
-        if self._mode == _MISSING and time > self.due:
-            step = self.longest + (self._sleep.settle if self._sleep is not None else 0)
-            self._look += (time - 1 - self.due) // step * step
+    def pass_over(self, time: int, woken: Callable[[int], int]) -> None:
+        """No frame comes before ``time`` (ns): make no looks before it that would change nothing.
+
+        woken: after some instant, the first at which the network is heard.
+        """
+        settle = self._sleep.settle if self._sleep is not None else 0
+        if self._mode == _MISSING:
+            step = self.longest + settle
+        elif self._mode == _ASLEEP and self._sleep is not None:
+            step, time = self._sleep.period + settle, min(time, woken(self._asleep_since + SPREAD_NS))
+        else:
+            return
+        self._look += max(0, time - 1 - self.due) // step * step
 
     def receive(self, rx: Received) -> Sequence[Violation]:
         """A frame closes the gap."""
@@ -287,6 +300,32 @@ class NodeCheck(Check):
     def _deadline(self) -> int:
         last = self.last
         return self._begin + self._first if last < self._begin else last + self.longest
+
+    @property
+    def messages(self) -> Sequence[CycleCheck]:
+        """The checks of its cyclic messages."""
+        return self._checks
+
+    @property
+    def calm(self) -> bool:
+        """Whether it is heard as it should be: nothing happens as long as it is."""
+        return self._look is None
+
+    def pass_over(self, silent: int, heard: int, woken: Callable[[int], int]) -> None:
+        """Make no looks that would change nothing.
+
+        silent: from when on (ns) it is silent for longer than allowed, as far as it has been heard now; heard: when it
+        is heard next; woken: after some instant, the first at which the network is heard.
+        """
+        if self._look is None:
+            return
+        if self._reported is not None:
+            step, until = self.longest, heard
+        else:
+            assert self._sleep is not None, "without a network that sleeps it looks for nothing else"
+            step = self._sleep.period
+            until = silent if self._look <= silent else min(heard, woken(self._deadline + SPREAD_NS))
+        self._look += max(0, until - 1 - self._look) // step * step
 
     def receive(self, rx: Received) -> Sequence[Violation]:
         """Not called: it wants no frames."""

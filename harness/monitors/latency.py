@@ -55,12 +55,12 @@ class LatencyCheck(Check):
             self._pending.popleft()
 
     @property
-    def waiting(self) -> Sequence[int]:
-        """Ends of the frames that wait for their copies, ns."""
-        return [rx.time for rx in self._pending]
+    def waiting(self) -> Sequence[Received]:
+        """The frames that wait for their copies, the oldest first."""
+        return tuple(self._pending)
 
     def pass_over(self, latencies: Sequence[int], waiting: Sequence[Received]) -> None:
-        """Take copies that all came in time, each after its own latency (ns); these frames still wait then."""
+        """Take copies that all came in time, each after its own latency (ns); :attr:`waiting` is then what is given."""
         if latencies:
             self._copies += len(latencies)
             self._sum += sum(latencies)
