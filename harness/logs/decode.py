@@ -54,6 +54,7 @@ class Decoder:
     unknown: how many frames had an identifier that the channel's messages do not have, by (channel,
     :attr:`harness.frames.Frame.key`). undecodable: how many the codec refused (too short, unknown multiplexer number,
     container), likewise; only of messages that hold a wanted signal. frames: how many data frames there were.
+    end: time of the last of them in ns, 0 before the first.
     Error frames and remote frames carry no signals and count nowhere.
 
     Raises :class:`~harness.errors.UnknownSignalError` with the nearest names for a signal that no message has.
@@ -63,6 +64,7 @@ class Decoder:
         self.unknown: Counter[tuple[str, int]] = Counter()
         self.undecodable: Counter[tuple[str, int]] = Counter()
         self.frames = 0
+        self.end = 0
         given = {channel: tuple(each) for channel, each in messages.items()}
         self._known = {(channel, message.key): message for channel, each in given.items() for message in each}
         wanted = None if signals is None else full_paths(signals, given)
@@ -92,6 +94,7 @@ class Decoder:
         if not data.all():
             block = block[data]
         self.frames += len(block)
+        self.end = max(self.end, int(block.time.max(initial=0)))
         message = index.find(block.channel, block.key) + 1
         self._count_unknown(block, message == 0, channels)
         # A stable sort of small integers is a radix sort: the frames of a message in the order of the recording.

@@ -51,7 +51,7 @@ class Signals(Mapping[str, SignalColumn]):
     frame carried has a column of length 0.
 
     unknown, undecodable, frames: as counted by :class:`~harness.logs.decode.Decoder`. start: Unix time of the
-    recording's time 0 in ns; None where it does not tell.
+    recording's time 0 in ns; None where it does not tell. end: time of its last data frame in ns, 0 for none.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class Signals(Mapping[str, SignalColumn]):
         columns: Mapping[str, SignalColumn],
         *,
         start: int | None = None,
+        end: int = 0,
         frames: int = 0,
         unknown: Counter[tuple[str, int]] | None = None,
         undecodable: Counter[tuple[str, int]] | None = None,
     ) -> None:
         self.start = start
+        self.end = end
         self.frames = frames
         self.unknown = unknown or Counter()
         self.undecodable = undecodable or Counter()
@@ -127,6 +129,7 @@ def read_signals(log: Recording, databases: Mapping[str, Source], signals: Colle
     return Signals(
         {path: columns.get(path, none) for path, none in empty.items()},
         start=log.start,
+        end=decoder.end,
         frames=decoder.frames,
         unknown=decoder.unknown,
         undecodable=decoder.undecodable,
