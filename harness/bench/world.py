@@ -73,6 +73,7 @@ class World:
     :class:`~harness.errors.ConfigError` for a node that is not simulated here, and for what is no such class.
 
     recording: what the channels are fed from instead of nodes; see :mod:`harness.bench.recorded`.
+    loop: on which it runs; None: in virtual time.
     """
 
     def __init__(
@@ -82,11 +83,12 @@ class World:
         models: Mapping[str, type[Ecu]],
         plant: type[Plant] | None,
         recording: Recording | None = None,
+        loop: Loop | None = None,
     ) -> None:
         self.blueprint = blueprint
         self.seed = seed
         self.recording = recording
-        self.loop = Loop()
+        self.loop = Loop() if loop is None else loop
         self.journal: list[Event] = []
         incidents = Incidents if recording is None else RecordedIncidents
         self.incidents = incidents(self.loop, blueprint.file.policy, self.journal)
