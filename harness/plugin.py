@@ -37,7 +37,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("failed", "all", "none"),
         help="which tests' frames to write to files (default: failed with --alluredir, none without)",
     )
-    group.addoption("--record-format", choices=("blf", "asc"), default="blf", help="format of recordings")
+    group.addoption(
+        "--record-format",
+        choices=("blf", "asc", "log", "mf4"),
+        default="blf",
+        help="format of recordings (default: blf; log is candump's, mf4 needs the extra [mf4])",
+    )
+    group.addoption(
+        "--record-rotate",
+        metavar="SIZE",
+        help="begin the next file of a recording at this size, such as 100MB (default: one file per test)",
+    )
     group.addoption(
         "--trace-file",
         metavar="RECORDING",

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -25,6 +26,8 @@ PIECE = 1000
 
 FLUSH_NS = 1_000_000_000
 """After so much time of the recording (ns) the frames of a piece are written, however few they are."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,12 @@ class Head:
         return 0 if self.start is None else self.start % 1_000_000
 
     def lines(self) -> list[str]:
-        """Metadata and channel names as ``key: value``, one line each."""
-        named = {f"channel {number}": name for name, number in self.numbers.items()}
-        return [f"{key}: {' '.join(value.split())}" for key, value in {**named, **self.metadata}.items()]
+        """Metadata as ``key: value``, one line each; ``channel <n>`` is the name of a channel, ``start`` is in UTC."""
+        found = {f"channel {number}": name for name, number in self.numbers.items()}
+        if self.milliseconds is not None:
+            # The formats hold a date without a zone; here it has one.
+            found["start"] = f"{_EPOCH + timedelta(milliseconds=self.milliseconds):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        return [f"{key}: {' '.join(value.split())}" for key, value in {**found, **self.metadata}.items()]
 
 
 class Encoder(Protocol):

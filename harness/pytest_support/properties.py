@@ -123,6 +123,7 @@ class Property:
                 if failure is not None or self.kept is None:
                     values = {name: _shown(kwargs[name]) for name in drawn if name in kwargs}
                     self.kept = Example(values, failure is not None, list(self.worlds.shares), told)
+                self.worlds.keep_recordings([*long_lived, *self.kept.shares])
 
         return example
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import HarnessError, IntegrityError, StimulatesRecording
+from harness.errors import HarnessError, IntegrityError, LogError, StimulatesRecording
 from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.events import Event
 from harness.evidence.json_sink import describe_bench, facts_of
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
-from harness.logs.writing import write_seen
 from harness.pytest_support.labels import known_requirements
+from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.recordings import as_skip, recording_of
 from harness.pytest_support.requirements import requirement_ids, requirements_of
 from harness.pytest_support.tracebacks import hide_harness
@@ -31,9 +29,6 @@ from harness.requirements import Requirement
 if TYPE_CHECKING:
     from harness.pytest_support.allure_sink import AllureSink
     from harness.pytest_support.properties import Property
-
-RECORDINGS = Path("reports") / "recordings"
-"""Where recordings go in a run without ``--alluredir``, below the root directory; with it they are attached."""
 
 MESSAGE_LIMIT = 4_000
 """Letters of a failure's message in ``evidence.json``."""
@@ -60,7 +55,8 @@ class Run:
         """What the running test leaves behind for ``evidence.json``."""
         self._recorded = 0
         """Recordings of the tests before it."""
-        self._record = config.getoption("--record") or ("failed" if self.allure is not None else "none")
+        default = "failed" if self.allure is not None else "none"
+        self.recorders = self.worlds.recorders = Recorders(config, config.getoption("--record") or default)
         self._red = False
         self._look_for_garbage_less_often()
 
@@ -102,14 +98,20 @@ class Run:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Give the test its share of worlds that are open already, and look after what happens outside of it."""
-        self._red = False
+        self._red = interrupted = False
         self._facts = None
         self._recorded = len(self.recordings)
+        if item.nodeid in self.claims:
+            self.recorders.begin_test(item.nodeid)
         self.worlds.begin()
         self._report_between(item)
         try:
             return (yield)
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            interrupted = True
+            raise
         finally:
+            self._end_recordings(interrupted or self._red)
             self.worlds.shares = []
             self.worlds.collect_between()
             self._report_between(item)
@@ -168,8 +170,9 @@ class Run:
         return property_of(item, self.worlds, self.allure.steps if self.allure is not None else None, seed)
 
     def _leave_evidence(self, item: pytest.Item, failure: BaseException | None, tested: Property | None) -> None:
-        records = [share.record(loads=self._wants_facts) for share in self.worlds.shares]
-        records = [record for record in records if record.events or not record.since]
+        used = [(share, share.record(loads=self._wants_facts)) for share in self.worlds.shares]
+        used = [(share, record) for share, record in used if record.events or not record.since]
+        records = [record for _, record in used]
         if records and not self.environment:
             self.environment = describe_world(records[0])
         failed = failure is not None and not isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception))
@@ -182,8 +185,8 @@ class Run:
             self.allure.finish(item, self._requirements(item), command, records, failed=failed)
             if tested is not None:
                 self.allure.parameters(tested.parameters())
-        if self._record == "all" or (self._record == "failed" and failed):
-            self._record_frames(item, records)
+        if self.recorders.wants(red=failed):
+            self._keep_recordings(self.recorders.finish([share.world.bench for share, _ in used]))
 
     def _take_facts(self, records: Sequence[WorldRecord], command: str) -> None:
         root = self.config.rootpath
@@ -197,20 +200,25 @@ class Run:
         extra = (tested.reproduction,) if tested is not None and tested.reproduction else ()
         return reproduction(item.nodeid, records, self.config.rootpath, *extra)
 
-    def _record_frames(self, item: pytest.Item, records: Sequence[WorldRecord]) -> None:
-        form = self.config.getoption("--record-format")
-        stem = re.sub(r"[^\w.-]+", "_", item.nodeid.partition("::")[2]).strip("_")[:120]
-        for number, record in enumerate(records, start=1):
-            name = f"{stem}{f'-{number}' if len(records) > 1 else ''}.{form}"
+    def _keep_recordings(self, paths: Sequence[Path]) -> None:
+        """Attach recordings to the running test, or leave them where they are and have the summary name them."""
+        for path in paths:
             if self.allure is None:
-                path = self.config.rootpath / RECORDINGS / name
-                write_seen(path, record.frames, list(record.traces))
-                self.recordings.append(str(RECORDINGS / name))
+                self.recordings.append(path.relative_to(self.config.rootpath).as_posix())
             else:
-                with TemporaryDirectory() as folder:
-                    path = Path(folder) / name
-                    write_seen(path, record.frames, list(record.traces))
-                    self.allure.recording(name, path.read_bytes())
+                self.allure.recording(path.name, path.read_bytes())
+                path.unlink()
+
+    def _end_recordings(self, red: bool) -> None:
+        """The test's fixtures have ended too: of a test that came to no verdict the recordings are still running."""
+        try:
+            if self.recorders.wants(red=red):
+                paths = self.recorders.finish_all()
+                self.recordings += [path.relative_to(self.config.rootpath).as_posix() for path in paths]
+        except LogError as error:
+            self.worlds.between.append(error)
+        finally:
+            self.recorders.end_test()
 
     # -- verdicts --------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from harness.errors import Blocked, BusError, HarnessError, Inconclusive, Stimul
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
+from harness.pytest_support.recorders import Recorders
 
 NOTED = 3
 """How many more failures a failure mentions."""
@@ -109,11 +110,13 @@ class Worlds:
     """Opens worlds, and keeps account of them.
 
     seed: of every world that does not ask for its own. recording: what all worlds are fed from; None: simulated ones.
+    recorders: record every world that the running test uses; None: nothing is recorded.
     """
 
     bench_file: Path
     seed: int
     recording: Recording | None = None
+    recorders: Recorders | None = None
     shares: list[Share] = field(default_factory=list)
     """What the running test (for a property: the running example) has used so far."""
     troubled: bool = False
@@ -152,6 +155,8 @@ class Worlds:
             ),
             self._test,
         )
+        if self.recorders is not None:
+            self.recorders.attach(world.bench)
         self.shares.append(Share(world))
         self._alive.append(world)
         failure: BaseException | None = None
@@ -191,6 +196,9 @@ class Worlds:
             Share(world, len(world.bench.journal), int(world.bench.now), len(world.bench.incidents.collected))
             for world in self._alive
         ]
+        if self.recorders is not None:
+            for world in self._alive:
+                self.recorders.attach(world.bench)
 
     def collect_between(self) -> None:
         """Take what went wrong in open worlds while no test was running."""
@@ -201,6 +209,11 @@ class Worlds:
         """An example of a property begins, with these shares of worlds that are open already."""
         self.shares = list(long_lived)
         self._escaped = []
+
+    def keep_recordings(self, shares: Sequence[Share]) -> None:
+        """An example has ended; from here on only these shares can be what the test leaves behind."""
+        if self.recorders is not None:
+            self.recorders.keep_only([share.world.bench for share in shares])
 
     def judge_example(self) -> None:
         """An example has come to its end. Raise what a world of its own went wrong with, if it caught that."""

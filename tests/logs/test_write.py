@@ -122,6 +122,7 @@ def test_asc_gives_the_date_in_utc() -> None:
 
     text = AscEncoder(Head(["body"], start=START)).begin().decode()
     assert text.startswith("date Wed Nov 18 11:06:40.123 2026\n")
+    assert "// start: 2026-11-18T11:06:40.123Z\n" in text
 
 
 # -- heads -------------------------------------------------------------------------------------------------------------
