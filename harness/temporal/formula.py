@@ -141,15 +141,18 @@ class Formula:
 
 
 class Compare(Formula):
-    """A term lies within [low, high] with some slack; or, ``outside``, it does not."""
+    """A term lies within [low, high] with some slack; or, ``outside``, it does not. unit: of the term, for people."""
 
-    __slots__ = ("high", "low", "outside", "slack", "term")
+    __slots__ = ("high", "low", "outside", "slack", "term", "unit")
 
-    def __init__(self, term: Term, limits: tuple[float, float], *, slack: float, outside: bool, text: str) -> None:
+    def __init__(
+        self, term: Term, limits: tuple[float, float], *, slack: float, outside: bool, text: str, unit: str = ""
+    ) -> None:
         found = tuple(leaves(term))
         history = max(leaf.delay for leaf in found)
         super().__init__(signals=tuple(leaf.signal for leaf in found), history=history, text=text, tightness=_OPEN)
         self.term = term
+        self.unit = unit
         self.low, self.high = limits
         self.slack = slack
         self.outside = outside
@@ -294,9 +297,14 @@ def formula_of(statement: object) -> Formula:
     if isinstance(statement, Formula):
         return statement
     if isinstance(statement, Within):
-        limits = (statement.low, statement.high)
-        text = statement.describe()
-        return Compare(statement.term, limits, slack=statement.slack, outside=statement.outside, text=text)
+        return Compare(
+            statement.term,
+            (statement.low, statement.high),
+            slack=statement.slack,
+            outside=statement.outside,
+            text=statement.describe(),
+            unit=statement.unit,
+        )
     if isinstance(statement, Shows):
         return Shown(statement.signals[0], statement.wanted, same=statement.same, text=statement.describe())
     if isinstance(statement, Changes):

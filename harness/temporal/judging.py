@@ -5,13 +5,15 @@ Offline and online evaluation share these rules; neither numpy nor a clock is ne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from harness.monitors.monitor import Violation
 from harness.signals.live import LiveSignal
-from harness.temporal.formula import And, Formula, Interval, Not, Or, Until, Window
+from harness.temporal.formula import And, Compare, Formula, Interval, Not, Or, Until, Window, atoms
+from harness.units import time_text
 
 Ruling = Literal["passed", "failed", "inconclusive"]
 
@@ -68,8 +70,9 @@ class Judgement:
     robustness: when passed (or undecided) no judged instant is closer to failing than this, when failed the worst is
     at most this; in the unit of what is compared, at least 0 where nothing failed; None when nothing was judged.
     unit: of robustness, "" where signals of several units are compared.
-    time_margin: the smallest rest of a deadline that was met, ns; None without deadline, or where one was missed.
-    violations: the first ones, by time. count: of all of them. judged_ns: number of instants (ns) that could be told.
+    time_margin: the smallest rest of a deadline, ns; None without deadline, or where one was missed.
+    violations: the first ones, by time. count: of all of them. judged_ns: number of instants (ns) that could be told,
+    of the part with the fewest.
     """
 
     verdict: Ruling
@@ -80,6 +83,85 @@ class Judgement:
     count: int = 0
     judged_ns: int = 0
     doubt: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is known of one part so far. An instant is *told* where the operand is certainly true or certainly false.
+
+    lo, hi: least (``every``; else greatest) robustness of the told instants, as an interval; None: none was told.
+    true, false: whether there was such an instant. judged_ns: how many were told. first_true: the first one, ns.
+    lost: why an instant could not be told although all signals had come before and its window was observed; "".
+    missing: what there was never data for, where instants could not be told; "". untold_end: whether instants could
+    not be told whose window reaches beyond the end.
+    """
+
+    part: Part
+    lo: float | None = None
+    hi: float | None = None
+    judged_ns: int = 0
+    true: bool = False
+    false: bool = False
+    first_true: int | None = None
+    time_margin: float = math.inf
+    violations: list[Violation] = field(default_factory=list)
+    count: int = 0
+    lost: str = ""
+    missing: str = ""
+    untold_end: bool = False
+
+    def rule(self, begin: int, end: int) -> tuple[Ruling, str]:
+        """The verdict over [begin, end], and the doubt where it is *inconclusive*."""
+        part = self.part
+        if self.false if part.every else self.true:
+            return ("failed", "") if part.every else ("passed", "")
+        if self.lost or self.missing:
+            return "inconclusive", self.lost or self.missing
+        short = part.stop is not None and begin + part.stop > end
+        if short or (self.untold_end and not (part.every and part.stop is None)):
+            return "inconclusive", f"the observation ended at {time_text(end)}, before it could be told: {part.text}"
+        if not self.judged_ns:
+            return "inconclusive", f"there was nothing to judge for {part.text}"
+        return ("passed", "") if part.every else ("failed", "")
+
+
+def conclude(formula: Formula, tallies: Sequence[Tally], begin: int, end: int) -> Judgement:
+    """What the parts come to together: one that failed fails all, one in doubt leaves all in doubt."""
+    rulings = [(tally, *tally.rule(begin, end)) for tally in tallies]
+    verdicts = [verdict for _, verdict, _ in rulings]
+    verdict: Ruling = "failed" if "failed" in verdicts else "inconclusive" if "inconclusive" in verdicts else "passed"
+    found = [tally.hi if each == "failed" else tally.lo for tally, each, _ in rulings]
+    margin = min(tally.time_margin for tally in tallies)
+    return Judgement(
+        verdict,
+        min((rho for rho in found if rho is not None), default=None),
+        unit=unit_of(formula),
+        time_margin=int(margin) if math.isfinite(margin) else None,
+        violations=sorted((each for tally in tallies for each in tally.violations), key=lambda each: each.time),
+        count=sum(tally.count for tally in tallies),
+        judged_ns=min(tally.judged_ns for tally in tallies),
+        doubt="; ".join(doubt for _, each, doubt in rulings if each == verdict and doubt),
+    )
+
+
+def unit_of(formula: Formula) -> str:
+    """The unit of its robustness: the one that all its comparisons with numbers have, else ""."""
+    units = {atom.unit for atom in atoms(formula) if isinstance(atom, Compare)}
+    return units.pop() if len(units) == 1 else ""
+
+
+def ready(formula: Formula, known_from: Callable[[Formula], float]) -> float:
+    """The first instant (ns) at which nothing is missing because it had not come yet; infinite: something never came.
+
+    known_from: of an atom the first instant, from ``history`` before the beginning on, at which it is known.
+    """
+    if isinstance(formula, Window):
+        return ready(formula.operand, known_from) - formula.start
+    if isinstance(formula, Until):
+        return max(ready(formula.left, known_from), ready(formula.right, known_from) - formula.start)
+    if formula.parts:
+        return max(ready(part, known_from) for part in formula.parts)
+    return known_from(formula)
 
 
 def blame(formula: Formula, value: Callable[[Formula], Interval], *, holds: bool = False) -> Iterator[LiveSignal]:

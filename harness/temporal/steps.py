@@ -1,0 +1,226 @@
+"""Step functions of time on numpy arrays: what the value of a formula is over a recording, and how to combine them.
+
+A function is constant from one of its times to the nanosecond before the next, so single instants are steps of 1 ns.
+Every operation takes time linear in the number of steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.temporal.formula import TINY
+
+Times = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+Pick = np.ufunc
+"""``np.minimum`` or ``np.maximum``."""
+
+BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepFunction:
+    """A value over time, as least and greatest possible robustness.
+
+    time: int64[n], n >= 1, ns, strictly rising: value i holds from ``time[i]`` to the nanosecond before
+    ``time[i + 1]``, the last one to the end of what was asked for. lo, hi: float64[n]; one array where all is known.
+    """
+
+    time: Times
+    lo: Numbers
+    hi: Numbers
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def at(self, time: int) -> tuple[float, float]:
+        """Least and greatest value at an instant (ns), at or after the first of :attr:`time`."""
+        index = int(np.searchsorted(self.time, time, "right")) - 1
+        return float(self.lo[index]), float(self.hi[index])
+
+    def map(self, change: Callable[[Numbers], Numbers], time: Times | None = None) -> StepFunction:
+        """The same with changed values, and times; what is known is changed once."""
+        lo = change(self.lo)
+        return StepFunction(self.time if time is None else time, lo, lo if self.hi is self.lo else change(self.hi))
+
+
+def constant(first: int, lo: float, hi: float) -> StepFunction:
+    """One value from ``first`` on."""
+    low = np.array([lo])
+    return StepFunction(np.array([first], np.int64), low, low if lo == hi else np.array([hi]))
+
+
+def negate(steps: StepFunction) -> StepFunction:
+    """Its opposite, as :func:`harness.temporal.formula.negated`."""
+    lo = _negated(steps.hi)
+    return StepFunction(steps.time, lo, lo if steps.hi is steps.lo else _negated(steps.lo))
+
+
+def _negated(values: Numbers) -> Numbers:
+    found = np.negative(values)
+    zero = values == 0
+    if zero.any():
+        found[zero] = -TINY
+    return found
+
+
+def combine(left: StepFunction, right: StepFunction, pick: Pick) -> StepFunction:
+    """The smaller (``np.minimum``) or greater of two at every instant; both begin at the same time."""
+    time, (first, second) = common_times(left.time, right.time)
+    lo: Numbers = pick(_taken(left.lo, first), _taken(right.lo, second))
+    if left.hi is left.lo and right.hi is right.lo:
+        return StepFunction(time, lo, lo)
+    return StepFunction(time, lo, pick(_taken(left.hi, first), _taken(right.hi, second)))
+
+
+Places = NDArray[np.int64] | None
+"""Indices into an array; None: as it is."""
+
+
+def common_times(left: Times, right: Times) -> tuple[Times, tuple[Places, Places]]:
+    """All times of both, and for each time the index of the step of either; both begin at the same time."""
+    if left is right or (len(left) == len(right) and np.array_equal(left, right)):
+        return left, (None, None)
+    time, first, second = merged(left, right)
+    return time, (first - 1, second - 1)
+
+
+def merged(left: Times, right: Times) -> tuple[Times, NDArray[np.int64], NDArray[np.int64]]:
+    """The sorted times of both, each once, and how many of either lie at or before it."""
+    # One sort of two sorted runs merges them; the lowest bit remembers whose it was.
+    keys = np.concatenate((left << 1, (right << 1) | 1))
+    keys.sort(kind="stable")
+    seconds = np.cumsum(keys & 1)
+    time = keys >> 1
+    firsts = np.arange(1, len(keys) + 1) - seconds
+    if len(time) > 1:
+        newest = time[1:] != time[:-1]
+        if not newest.all():
+            kept = np.flatnonzero(np.append(newest, True))
+            return time.take(kept), firsts.take(kept), seconds.take(kept)
+    return time, firsts, seconds
+
+
+def _taken(values: Numbers, places: Places) -> Numbers:
+    return values if places is None else values.take(places)
+
+
+def coalesced(steps: StepFunction) -> StepFunction:
+    """Without the steps that change nothing, where that is worth while."""
+    if len(steps) < 2:
+        return steps
+    new = steps.lo[1:] != steps.lo[:-1]
+    if steps.hi is not steps.lo:
+        new |= steps.hi[1:] != steps.hi[:-1]
+    if np.count_nonzero(new) * 4 > len(new) * 3:
+        return steps
+    kept = np.flatnonzero(np.concatenate(((True,), new)))
+    return steps.map(lambda values: values.take(kept), steps.time.take(kept))
+
+
+def clipped(time: Times, first: int, last: int) -> slice:
+    """Where the times lie in (first, last]."""
+    begin, end = np.searchsorted(time, (first, last), "right")
+    return slice(int(begin), int(end))
+
+
+def sliding(steps: StepFunction, start: int, end: int, first: int, last: int, pick: Pick) -> StepFunction:
+    """The extremum over [t + start, t + end] for t in [first, last]; before and after the steps there is nothing."""
+    inner = steps.time[1:]
+    if start == end:
+        begin = int(np.searchsorted(inner, first + start, "right"))
+        kept = clipped(inner - start, first, last)
+        time = np.concatenate(((first,), inner[kept] - start))
+        return steps.map(lambda values: values[begin : begin + len(time)], time)
+    coming, leaving = inner - end, inner - start
+    comes, goes = clipped(coming, first, last), clipped(leaving, first, last)
+    time, right, left = merged(coming[comes], leaving[goes])
+    right = np.concatenate(((0,), right)) + comes.start
+    left = np.concatenate(((0,), left)) + goes.start
+    return steps.map(lambda values: extremum(values, left, right, pick), np.concatenate(((first,), time)))
+
+
+def to_the_end(steps: StepFunction, start: int, first: int, last: int, pick: Pick) -> StepFunction:
+    """The extremum over [t + start, end of the steps] for t in [first, last]."""
+    rest = steps.map(lambda values: pick.accumulate(values[::-1])[::-1])
+    return sliding(rest, start, start, first, last, pick)
+
+
+def extremum(values: Numbers, left: NDArray[np.int64], right: NDArray[np.int64], pick: Pick) -> Numbers:
+    """Of every range ``values[left[i] : right[i] + 1]`` (not empty) the extremum."""
+    widths = right - left + 1
+    widest, narrowest = int(widths.max()), int(widths.min())
+    found: Numbers = np.empty(len(widths))
+    if widest > BLOCK:
+        wide = np.flatnonzero(widths > BLOCK)
+        found[wide] = _over_blocks(values, left[wide], right[wide], pick)
+    # Doubling: ``table[i]`` is the extremum of ``size`` values from i on; two of them cover up to twice as many.
+    size, table = 1, values
+    while size <= min(widest, BLOCK):
+        if narrowest < 2 * size:
+            if narrowest >= size and widest < 2 * size:
+                found = pick(table.take(left), table.take(right - (size - 1))) if size > 1 else table.take(left)
+                return found
+            now = np.flatnonzero((widths >= size) & (widths < min(2 * size, BLOCK + 1)))
+            found[now] = pick(table.take(left[now]), table.take(right[now] - (size - 1)))
+        if 2 * size <= min(widest, BLOCK):
+            table = pick(table[:-size], table[size:])
+        size *= 2
+    return found
+
+
+def _over_blocks(values: Numbers, left: NDArray[np.int64], right: NDArray[np.int64], pick: Pick) -> Numbers:
+    """For ranges longer than a block: the rest of the first block, whole blocks, the beginning of the last."""
+    neutral = np.inf if pick is np.minimum else -np.inf
+    count = -(-len(values) // BLOCK)
+    blocks = np.full((count, BLOCK), neutral)
+    blocks.reshape(-1)[: len(values)] = values
+    from_left: Numbers = pick.accumulate(blocks, axis=1)
+    from_right: Numbers = pick.accumulate(blocks[:, ::-1], axis=1)[:, ::-1]
+    found: Numbers = pick(from_right[left // BLOCK, left % BLOCK], from_left[right // BLOCK, right % BLOCK])
+    first, last = left // BLOCK + 1, right // BLOCK - 1
+    between = np.flatnonzero(first <= last)
+    if len(between):
+        whole = extremum(from_left[:, -1].copy(), first[between], last[between], pick)
+        found[between] = pick(found[between], whole)
+    return found
+
+
+def backwards(left: Numbers, right: Numbers, beyond: float) -> Numbers:
+    """``u[i] = max(right[i], min(left[i], u[i + 1]))``, from the end on, where u is ``beyond``."""
+    found = np.empty(len(left))
+    value = beyond
+    pairs = zip(reversed(left.tolist()), reversed(right.tolist()), strict=True)
+    for index, (hold, goal) in enumerate(pairs, 1):
+        value = max(goal, min(hold, value))
+        found[-index] = value
+    return found
+
+
+def overlaid(
+    steps: StepFunction, begin: int | None, end: int | None, *, lo: float | None = None, hi: float | None = None
+) -> StepFunction:
+    """Another least or greatest value (None: as it is) from ``begin`` up to before ``end``; None: where it ends."""
+    for border in (begin, end):
+        if border is not None:
+            steps = _with_time(steps, border)
+    low, high = steps.lo.copy(), steps.hi.copy()
+    here = slice(*(None if border is None else int(np.searchsorted(steps.time, border)) for border in (begin, end)))
+    if lo is not None:
+        low[here] = lo
+    if hi is not None:
+        high[here] = hi
+    return StepFunction(steps.time, low, high)
+
+
+def _with_time(steps: StepFunction, time: int) -> StepFunction:
+    """With a step at ``time``, if it lies after the first."""
+    index = int(np.searchsorted(steps.time, time))
+    if index == 0 or (index < len(steps) and steps.time[index] == time):
+        return steps
+    grown = np.insert(steps.time, index, time)
+    return steps.map(lambda values: np.insert(values, index, values[index - 1]), grown)
