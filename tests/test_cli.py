@@ -110,8 +110,8 @@ def test_report_without_results(project: Path) -> None:
 def test_report_names_the_file(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def build(results: Path, output: Path, title: str) -> Path:
-        assert (results, title) == (Path("some"), "Lamp")
+    def build(results: Path, output: Path, title: str, history: Path) -> Path:
+        assert (results, title, history) == (Path("some"), "Lamp", Path("reports/history.jsonl"))
         output.mkdir(parents=True)
         (output / "index.html").write_text("x" * 100_000)
         return output / "index.html"
@@ -123,7 +123,7 @@ def test_report_names_the_file(
 
 
 def test_report_that_fails(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def build(results: Path, output: Path, title: str) -> Path:
+    def build(results: Path, output: Path, title: str, history: Path) -> Path:
         raise ReportError("no disk")
 
     monkeypatch.chdir(project)

@@ -24,7 +24,7 @@ from harness.evidence.allure_results import (
     set_verdict,
 )
 from harness.evidence.record import WorldRecord
-from harness.evidence.verdict_table import judged, verdict_fragment
+from harness.evidence.verdict_table import FEW, judged, verdict_fragment
 from harness.evidence.verdicts import Verdict
 from harness.pytest_support.labels import description, description_html, labels, title_of
 from harness.pytest_support.steps import Steps
@@ -88,7 +88,8 @@ class AllureSink:
         result.description = description(*told)
         picture = attach_plots(records, render_steps(result, records, self.steps.marks))
         result.descriptionHtml = description_html(*told, verdict_fragment(checks), picture)
-        attach_verdicts(result, checks)
+        if failed or len(checks) > FEW:
+            attach_verdicts(result, checks)
         if failed and records:
             attach_failure(result, next((each for each in reversed(records) if each.red is not None), records[-1]))
 

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +106,13 @@ def test_a_failing_npm_is_reported_with_its_last_words_and_the_old_report_stays(
     assert (old / "index.html").read_text() == "old"
 
 
+def config_in(index: Path) -> dict[str, Any]:
+    """The configuration that a fake Allure has left in place of a report."""
+    line = index.read_text().splitlines()[0]
+    found: dict[str, Any] = json.loads(line.removeprefix("const config = ").removesuffix(";"))
+    return found
+
+
 def test_what_allure_is_asked_for(results: Path, tools: Path) -> None:
     script = """
 while [ $# -gt 0 ]; do case "$1" in --config) config="$2";; --output) output="$2";; esac; shift; done
@@ -112,7 +120,7 @@ while [ $# -gt 0 ]; do case "$1" in --config) config="$2";; --output) output="$2
 """
     fake_tool(tools, "npx", script)
     index = build_report(results, results.parent / "deep" / "html", "My vehicle")
-    config = json.loads(index.read_text())
+    config = config_in(index)
     assert config["name"] == "My vehicle"
     options = config["plugins"]["awesome"]["options"]
     assert options["singleFile"] is True
@@ -128,7 +136,7 @@ while [ $# -gt 0 ]; do case "$1" in --config) config="$2";; --output) output="$2
 /bin/mkdir -p "$output"; /bin/cat "$config" > "$output/index.html"
 """
     fake_tool(tools, "npx", script)
-    config = json.loads(build_report(results, results.parent / "html").read_text())
+    config = config_in(build_report(results, results.parent / "html"))
     assert config["plugins"]["awesome"]["options"]["singleFile"] is False
 
 
