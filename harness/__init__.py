@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from harness.ecu import Ecu, RxMessage, StateMachine, every, on_message, on_protection_error, on_signal
     from harness.errors import Blocked, ExpectationFailed, HarnessError, Inconclusive
     from harness.frames import Frame
+    from harness.monitors.contract import bus_contract
     from harness.plant import Plant, Role
     from harness.units import (
         A,
@@ -71,6 +72,7 @@ _HOMES = {
     "harness.ecu": "Ecu RxMessage StateMachine every on_message on_protection_error on_signal",
     "harness.errors": "Blocked ExpectationFailed HarnessError Inconclusive",
     "harness.frames": "Frame",
+    "harness.monitors.contract": "bus_contract",
     "harness.plant": "Plant Role",
     "harness.units": "A Ah Duration Hz K Nm Quantity V W bar deg degC kPa kW kWh km kmh kohm m mA mV minute mps mps2 ms"
     " ns ohm ohm_per_V percent rpm s us",
@@ -107,6 +109,7 @@ __all__ = [
     "WrongCrc",
     "WrongLength",
     "bar",
+    "bus_contract",
     "deg",
     "degC",
     "every",

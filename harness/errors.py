@@ -21,6 +21,7 @@
     │   └── WaitInCallbackError     waiting where only the test may wait
     ├── IntegrityError              (also AssertionError) the world saw what no declared disturbance explains
     ├── ExpectationFailed           (also AssertionError) the product did not do what was expected
+    │   └── MonitorViolation        a property that was watched is violated
     ├── Blocked                     the bench cannot run the test; never counted against the product
     ├── Inconclusive                the measurement is weaker than the claim
     ├── StimulatesRecording         a test wants to act where the world is a recording; shown as skipped
@@ -122,6 +123,14 @@ class ExpectationFailed(HarnessError, AssertionError):
     def __init__(self, message: str, result: object | None = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class MonitorViolation(ExpectationFailed):
+    """A property that was watched is violated. Carries the ``violation``: interval, margin, signals to blame."""
+
+    def __init__(self, message: str, violation: object | None = None) -> None:
+        super().__init__(message)
+        self.violation = violation
 
 
 class Blocked(HarnessError):

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.bench.bench_plant import BenchPlant
 from harness.bench.blueprint import Blueprint
-from harness.bench.disturb import Disturbance
+from harness.bench.disturb import Disturbance, disturbing
+from harness.bench.excuses import Excuses
 from harness.bench.expectation import Judge, Result
 from harness.bench.file import Handling, Policy
 from harness.bench.integrity import Incidents
@@ -24,36 +25,17 @@ from harness.bench.recorded import Recording
 from harness.bench.signal import BenchSignal, Value, find_signal, value_text
 from harness.bench.stimulus import Delivery, Stimulus
 from harness.bench.traffic import Traffic, message_names, traffic
-from harness.bench.world import World
+from harness.bench.watching import Watching, monitors_of, watched_of
+from harness.bench.world import TESTER, World
 from harness.ecu import Ecu
-from harness.errors import BenchFileError, BusError, ExpectationFailed, HarnessError, SignalError, UnitError
+from harness.errors import BenchFileError, BusError, ExpectationFailed, SignalError, UnitError
 from harness.evidence.events import Claim, Event, Kind
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received, check_frame
 from harness.plant import Plant
 from harness.restbus import TxMessage
 from harness.signals.predicate import Predicate
-from harness.units import Duration, Quantity, duration, time_text
-
-
-class BenchPlant:
-    """The plant as a test sees it: reading a role gives its number, setting one is a stimulus."""
-
-    def __init__(self, bench: Bench, plant: Plant) -> None:
-        self._bench = bench
-        self._plant = plant
-
-    def __getitem__(self, role: str) -> float:
-        self._plant.role(role)
-        self._bench.world.acts(f"plant {role}")
-        return self._plant[role]
-
-    def __setitem__(self, role: str, value: float | Quantity) -> None:
-        unit = self._plant.role(role).unit
-        self._bench.world.acts(f"set plant {role}")
-        number = self._plant.checked(role, value)
-        self._bench.world.loop.call(partial(self._plant.__setitem__, role, number))
-        self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
+from harness.units import Duration, duration, time_text
 
 
 class _RawFrame:
@@ -93,7 +75,11 @@ class Bench:
         self.plant = BenchPlant(self, self.world.plant)
         self.latest: Stimulus | None = None
         """The test's latest stimulus, from which ``within`` counts."""
+        self.excuses = Excuses(self.world, TESTER)
+        self.attached: list[Watching] = []
+        """What watches this world without being asked for in a ``with`` block."""
         self._judge = Judge(self.world.loop, self.journal)
+        self.attach_own()
 
     @classmethod
     def open(cls, path: str | Path, *, seed: int = 0) -> Bench:
@@ -202,6 +188,8 @@ class Bench:
                 follower.wake()
             change = tx.set(values, force=force)
             # An event message whose values are as they were sends nothing: then the call is what counts.
+            if force:
+                self.excuses.forced.add(f"{tx.channel}.{tx.name}")
             if change.due or not tx.active:
                 deliveries.append(change)
                 slowest = max(slowest, tx.plan.cycle_ns or 0)
@@ -331,28 +319,42 @@ class Bench:
         A disturbance that did not take full effect raises :class:`~harness.errors.IntegrityError` at the end.
         """
         self.world.acts(f"disturb ({', '.join(each.title for each in disturbances)})")
-        for disturbance in disturbances:
-            if disturbance.began is not None:
-                raise SignalError(f"{disturbance.title}: a disturbance serves once; make a new one")
-            disturbance.began = self.world.loop.now
-        begun: list[Disturbance] = []
-        try:
-            for disturbance in disturbances:
-                disturbance.begin(self.world)
-                begun.append(disturbance)
-                self.incidents.disturbances.append(disturbance)
-                self.note(f"begin {disturbance.title}", kind="disturbance")
+        with disturbing(self.world, self.note, disturbances):
             yield
-        finally:
-            for disturbance in begun:
-                disturbance.end(self.world)
-                disturbance.ended = self.world.loop.now
-                self.note(f"end {disturbance.title}: {disturbance.hits} frames", kind="disturbance")
-        for disturbance in disturbances:
-            try:
-                disturbance.require_effect()
-            except HarnessError as error:
-                raise self.incidents.record(error) from None
+
+    # -- watching --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def watch(self, *watched: object) -> Iterator[None]:
+        """Watch while the block lasts: ``with bench.watch(bus_contract(), "always(BrakePressure < 200)"): ...``.
+
+        See :mod:`harness.bench.watching` for what can be watched. A violation raises at its instant.
+        """
+        watching = Watching(self, monitors_of(self, watched))
+        try:
+            yield
+        except BaseException:
+            watching.finish()
+            raise
+        error = watching.finish()
+        if error is not None:
+            raise error
+
+    def attach(self, *watched: object, whole_run: bool = False) -> None:
+        """Watch from now until :meth:`detach`, at the latest to the end of the world. whole_run: in every test."""
+        self.attached.append(Watching(self, monitors_of(self, watched), whole_run=whole_run))
+
+    def attach_own(self) -> None:
+        """Watch what the bench file wants to be watched in every world."""
+        own = watched_of(self.world.blueprint.file.monitors)
+        if own:
+            self.attach(*own, whole_run=True)
+
+    def detach(self) -> None:
+        """End what :meth:`attach` began. What is to be raised stands among the incidents."""
+        attached, self.attached = self.attached, []
+        for watching in attached:
+            watching.finish()
 
     def _since(self, after: Stimulus | Duration | None) -> Stimulus | int | None:
         """Check what a test gave as ``after``."""
@@ -383,6 +385,7 @@ class Bench:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.detach()
         if error is None:
             self.check()
 

@@ -6,10 +6,11 @@ that never did is an error, since the test would have proved nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
-from harness.errors import IntegrityError, SignalError
+from harness.errors import HarnessError, IntegrityError, SignalError
 from harness.frames import Frame, Received, check_frame, id_text
 from harness.units import duration
 
@@ -17,9 +18,16 @@ if TYPE_CHECKING:
     from harness.bench.integrity import Problem
     from harness.bench.world import World
     from harness.bus.simulated import Injection
+    from harness.evidence.events import Kind
     from harness.protection import Protector
     from harness.restbus import TxMessage
     from harness.signals.trace import Trace
+
+
+class Note(Protocol):
+    """Writes a line into the journal."""
+
+    def __call__(self, title: str, *, kind: Kind) -> None: ...
 
 
 class Disturbance:
@@ -65,6 +73,22 @@ class Disturbance:
         """Consequences beyond the frames made here; none by default."""
         return False
 
+    def disrupts(self, channel: str, key: int, sender: str) -> bool:
+        """Whether a message comes late, out of order or not at all because of it; no message by default."""
+        return False
+
+    def spoils(self, channel: str, key: int) -> bool:
+        """Whether receivers refuse a message because of it, so that a gateway does not copy it."""
+        return False
+
+    def burdens(self, channel: str) -> bool:
+        """Whether everybody on a channel has to wait for it."""
+        return False
+
+    def destroys(self, node: str) -> bool:
+        """Whether it may drive a node into bus-off."""
+        return False
+
     def require_effect(self) -> None:
         """Raise :class:`~harness.errors.IntegrityError` when the disturbance did not do what it declared."""
         if self.hits == 0 or (self.count is not None and self.hits < self.count):
@@ -107,6 +131,9 @@ class _Tamper(Disturbance):
 
     def end(self, world: World) -> None:
         self._tx.tamper = None
+
+    def spoils(self, channel: str, key: int) -> bool:
+        return key == self._key and channel == self._tx.channel
 
     def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
         """Check that the message can be disturbed in this way, and return what changes a payload."""
@@ -207,6 +234,9 @@ class Silence(Disturbance):
         # A sender goes on counting while it is silenced, so its first frame afterwards does not follow the last one.
         return problem == "counter" and any(rx.frame.key == tx.key for tx in self._parts)
 
+    def disrupts(self, channel: str, key: int, sender: str) -> bool:
+        return any(tx.key == key and tx.channel == channel for tx in self._parts)
+
 
 class UnknownFrame(Disturbance):
     """Frames of an identifier that no database knows, sent every ``period`` (default: one frame only)."""
@@ -247,6 +277,9 @@ class UnknownFrame(Disturbance):
         if self._stop is not None:
             self._stop()
 
+    def burdens(self, channel: str) -> bool:
+        return channel == self.channel
+
 
 class BitFault(Disturbance):
     """Bit faults on the bus: the next ``count`` frames of a message, or of a node, are destroyed by an error frame."""
@@ -257,6 +290,7 @@ class BitFault(Disturbance):
         self.bit = bit
         self._injections: list[Injection] = []
         self._senders: set[str] = set()
+        self._channels: set[str] = set()
 
     def begin(self, world: World) -> None:
         node = world.nodes.get(self.name)
@@ -267,6 +301,7 @@ class BitFault(Disturbance):
             tx = world.tx(self.name)
             self._senders = {tx.node}
             targets = [(tx.channel, tx.key, None)]
+        self._channels = {channel for channel, _, _ in targets}
         for channel, key, sender in targets:
             bus = world.channel(channel).bus
             self._injections.append(bus.corrupt(key=key, sender=sender, bit=self.bit, count=self.count or 1))
@@ -280,5 +315,50 @@ class BitFault(Disturbance):
         # A retransmission may be overtaken by the next cycle (one mailbox per message), which loses a counter value.
         return problem == "counter" and rx.sender in self._senders
 
+    def disrupts(self, channel: str, key: int, sender: str) -> bool:
+        return sender in self._senders
 
-__all__ = ["BitFault", "Disturbance", "Silence", "UnknownFrame", "WrongCounter", "WrongCrc", "WrongLength"]
+    def burdens(self, channel: str) -> bool:
+        return channel in self._channels
+
+    def destroys(self, node: str) -> bool:
+        return node in self._senders
+
+
+@contextmanager
+def disturbing(world: World, note: Note, disturbances: Sequence[Disturbance]) -> Iterator[None]:
+    """Disturb while the block lasts. note: writes a line into the journal."""
+    for disturbance in disturbances:
+        if disturbance.began is not None:
+            raise SignalError(f"{disturbance.title}: a disturbance serves once; make a new one")
+        disturbance.began = world.loop.now
+    begun: list[Disturbance] = []
+    try:
+        for disturbance in disturbances:
+            disturbance.begin(world)
+            begun.append(disturbance)
+            world.incidents.disturbances.append(disturbance)
+            note(f"begin {disturbance.title}", kind="disturbance")
+        yield
+    finally:
+        for disturbance in begun:
+            disturbance.end(world)
+            disturbance.ended = world.loop.now
+            note(f"end {disturbance.title}: {disturbance.hits} frames", kind="disturbance")
+    for disturbance in disturbances:
+        try:
+            disturbance.require_effect()
+        except HarnessError as error:
+            raise world.incidents.record(error) from None
+
+
+__all__ = [
+    "BitFault",
+    "Disturbance",
+    "Silence",
+    "UnknownFrame",
+    "WrongCounter",
+    "WrongCrc",
+    "WrongLength",
+    "disturbing",
+]

@@ -6,12 +6,13 @@ What a declared disturbance explains is exempt, frame by frame; nothing else is.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from harness.errors import HarnessError, IntegrityError
-from harness.evidence.events import Event
+from harness.errors import HarnessError, IntegrityError, MonitorViolation
+from harness.evidence.events import Claim, Event
 from harness.evidence.verdicts import Verdict
 from harness.frames import Received, id_text
+from harness.monitors.monitor import Kind, Violation
 from harness.units import time_text
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from harness.signals.network import Network
     from harness.signals.trace import Trace
 
-Problem = Literal["unknown_frame", "undecodable", "crc", "counter"]
+Problem = Kind
 
 
 class Incidents:
@@ -40,9 +41,11 @@ class Incidents:
         self.collected: list[str] = []
         self.disturbances: list[Disturbance] = []
         self._journal = journal
+        self._judged: tuple[Problem, Received] | None = None
 
     def judge(self, problem: Problem, rx: Received, text: str, trace: Trace) -> None:
         """Apply the policy to a problem with one frame. Raises :class:`~harness.errors.IntegrityError` on *fail*."""
+        self._judged = problem, rx
         if any(disturbance.covers(problem, rx, trace) for disturbance in self.disturbances):
             return
         handling = self.handling(problem, rx)
@@ -56,17 +59,60 @@ class Incidents:
                 )
             )
 
-    def handling(self, problem: Problem, rx: Received) -> Handling:
-        """What a problem with this frame means, by the policy."""
-        name = problem if problem in ("unknown_frame", "undecodable") else "protection"
+    def violated(self, violation: Violation) -> HarnessError | None:
+        """Apply the policy to what a monitor found; returns what is to be raised, already noted, or None.
+
+        What the guard has judged already, the same kind in the same frame, is not judged twice.
+        """
+        rx = violation.seen if isinstance(violation.seen, Received) else None
+        if rx is not None and self._judged is not None and self._judged == (violation.kind, rx):
+            return None
+        handling = self.handling(violation.kind, rx)
+        text = f"{violation.check}: expected {violation.expected}, but {violation.actual}"
+        where = f"{time_text(violation.time)}  {violation.channel or 'all channels'}"
+        line = f"{where}{f'  {rx.frame}' if rx is not None else ''}: {text}"
+        if handling == "collect":
+            self.collected.append(line)
+        if handling != "fail":
+            return None
+        error: HarnessError
+        if violation.kind == "property":
+            error = MonitorViolation(f"{text}\n  {_span(violation)}", violation)
+        else:
+            error = IntegrityError(
+                f"{text}\n  at: {line}\n  {_span(violation)}\n"
+                "  If the test does this on purpose, declare it: with bench.disturb(...)."
+            )
+        return self.record(error, _claim(violation))
+
+    def handling(self, problem: Problem, rx: Received | None) -> Handling:
+        """What a problem with this frame, or (None) with none in particular, means by the policy."""
+        name = "protection" if problem in ("crc", "counter") else problem
         return cast("Handling", getattr(self.policy, name))
 
-    def record(self, error: HarnessError) -> HarnessError:
+    def record(self, error: HarnessError, claim: Claim | None = None) -> HarnessError:
         """Note an incident in the journal and return it for raising."""
         self.raised.append(error)
         title = str(error).splitlines()[0]
-        self._journal.append(Event(self.loop.now, "incident", title, Verdict.FAILED))
+        self._journal.append(Event(self.loop.now, "incident", title, Verdict.FAILED, claim=claim))
         return error
+
+
+def _span(violation: Violation) -> str:
+    if violation.start == violation.end:
+        return f"violated at {time_text(violation.start)}"
+    return f"violated from {time_text(violation.start)} to {time_text(violation.end)}"
+
+
+def _claim(violation: Violation) -> Claim:
+    margin = "" if violation.margin is None else f"{violation.margin:.6g} {violation.unit}".rstrip()
+    return Claim(
+        violation.expected,
+        violation.actual,
+        margin=margin,
+        signals=violation.signals,
+        window=(violation.start, violation.end),
+    )
 
 
 class Guard:

@@ -123,9 +123,11 @@ class RecordedIncidents(Incidents):
         self.used: set[tuple[str, int]] = set()
         """Channel and key of each message that the test has asked for."""
 
-    def handling(self, problem: Problem, rx: Received) -> Handling:
-        """What a problem with this frame means."""
+    def handling(self, problem: Problem, rx: Received | None) -> Handling:
+        """What a problem with this frame means. What a monitor finds without a frame is what the policy says."""
         handling = super().handling(problem, rx)
+        if rx is None:
+            return handling
         by_default = handling == "fail" and self.policy is self.initial
         return "collect" if by_default and (rx.channel, rx.frame.key) not in self.used else handling
 

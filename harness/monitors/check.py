@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from typing import ClassVar
 
-from harness.frames import ErrorFrame
+from harness.frames import ErrorFrame, Received
 from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.rules import KEPT, NOTHING
 
 
 class Check:
-    """Base of the checks: a :class:`~harness.monitors.monitor.Monitor` but for ``wants`` and ``receive``."""
+    """Base of the checks, each a :class:`~harness.monitors.monitor.Monitor`."""
 
+    family: ClassVar[str]
+    """What the checks of its sort are called together."""
     settles = False
     title: str
 
@@ -31,6 +34,18 @@ class Check:
     def begin(self, time: int) -> None:
         """Judge from ``time`` (ns) on."""
         self.began = time
+
+    def wants(self, channel: str) -> Container[int] | None:
+        """What the check says."""
+        raise NotImplementedError
+
+    def receive(self, rx: Received) -> Sequence[Violation]:
+        """What the check does."""
+        raise NotImplementedError
+
+    def finish(self, time: int) -> Sequence[Outcome]:
+        """What the check found."""
+        raise NotImplementedError
 
     def restart(self, since: int) -> None:
         """Forget what was expected: what has gone wrong up to ``since`` (ns) is explained by something else."""
@@ -60,6 +75,7 @@ class Check:
         """The outcome with what was noted."""
         return (
             Outcome(
-                self.title, tuple(self.violations), self.count, judged_ns, "", margin, unit, time_margin, tuple(statistics)
+                self.title, tuple(self.violations), self.count, judged_ns, "", margin, unit, time_margin,
+                tuple(statistics),
             ),
         )  # fmt: skip

@@ -1,8 +1,8 @@
 """What frames contain: known identifiers, right lengths, values in their ranges, no reserved entries of value tables.
 
-What a payload says does not depend on when it comes, so every check of contents remembers the payloads it has seen: on
-a bus most of them come round again and again. Only those signals are looked at whose bits can hold more than the database
-allows.
+What a payload says does not depend on when it comes, so every check of contents remembers the payloads it has seen:
+on a bus most of them come round again and again. Only those signals are looked at whose bits can hold more than the
+database allows.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ def demand_of(signal: SignalDef) -> Demand | None:
     """What can be violated about a signal; None where its bits hold nothing but what is allowed.
 
     A signal with a value table and no unit is one of words: what has no label is reserved. A label such as
-    ``Reserved`` or ``Invalid`` (:data:`RESERVED`) makes its own value reserved. The declared range is widened by half a step,
-    which rounding may cost; where range and bits have nothing in common the database is wrong, and nothing is demanded.
+    ``Reserved`` or ``Invalid`` (:data:`RESERVED`) makes its own value reserved. The declared range is widened by half a
+    step, which rounding may cost; where range and bits have nothing in common the database is wrong, and nothing is
+    demanded.
 
     >>> demand_of(SignalDef("Level", "Tank", start=0, length=8)) is None
     True
@@ -107,6 +108,8 @@ class Contents(Check):
     A frame that is too short or that its multiplexer does not explain is *undecodable*; nothing else is then judged. So
     is one that is too long, beyond the padding that CAN FD's lengths need.
     """
+
+    family = "contents"
 
     def __init__(self, rule: MessageRule, kinds: Container[str] = ("undecodable", "range", "reserved")) -> None:
         super().__init__()
@@ -209,6 +212,8 @@ class _AllBut:
 
 class KnownFrames(Check):
     """Nothing on a channel but what its databases know."""
+
+    family = "known frames"
 
     def __init__(self, channel: str, known: Container[int]) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, get_args
 
 from harness.errors import ConfigError, nearest
 from harness.frames import Frame
@@ -41,15 +41,12 @@ class BusContract:
 
     def limits(self, given: ContractLimits) -> ContractLimits:
         """The limits of a bench with what this contract says otherwise."""
-        cycles = {
-            name: value for name in ("relative", "absolute", "first") if (value := getattr(self, name)) is not None
-        }
-        own = {
-            name: value
-            for name in ("silence", "load", "load_window", "error_frames")
-            if (value := getattr(self, name)) is not None
-        }
+        cycles = self._given("relative", "absolute", "first")
+        own = self._given("silence", "load", "load_window", "error_frames")
         return replace(given, cycles=replace(given.cycles, **cycles), without=given.without | self.without, **own)
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def bus_contract(
@@ -71,9 +68,9 @@ def bus_contract(
     bus load of at most ``load`` (0 to 1) in every ``load_window``, at most ``error_frames`` on a channel, latency
     of the routes that the bench file names. What is left out is as the bench file's ``[monitors]`` says.
 
-    without: kinds of violations not to look for, of ``cycle silence unknown_frame undecodable range reserved crc counter
-    e2e load error_frame latency``. Raises :class:`~harness.errors.ConfigError` for an unknown one, and for limits
-    that make no sense.
+    without: kinds of violations not to look for, of ``cycle silence unknown_frame undecodable range reserved crc
+    counter e2e load error_frame latency``. Raises :class:`~harness.errors.ConfigError` for an unknown one, and for
+    limits that make no sense.
     """
     for kind in without:
         if kind not in KINDS:

@@ -1,8 +1,8 @@
 """Cycle times: every message comes as often as its database says, and no node falls silent.
 
 What a gap may be follows the send type. A purely cyclic message keeps its cycle time both ways; where changes, writes
-or activity send it too, frames come in between, and only the longest gap counts (and the minimum delay). A message that is
-not sent cyclically has no check. The first frame has to come within some cycles of the begin. A frame that came too
+or activity send it too, frames come in between, and only the longest gap counts (and the minimum delay). A message that
+is not sent cyclically has no check. The first frame has to come within some cycles of the begin. A frame that came too
 late is followed by a shorter gap, as schedules are absolute: that one is not judged for being short.
 """
 
@@ -81,6 +81,8 @@ class CycleCheck(Check):
     sleep: given where the network may fall silent as a whole. Raises :class:`~harness.errors.ConfigError` for a
     message that is not cyclic.
     """
+
+    family = "cycle times"
 
     def __init__(self, rule: MessageRule, limits: CycleLimits, sleep: NetworkSleep | None = None) -> None:
         super().__init__()
@@ -248,6 +250,8 @@ class NodeCheck(Check):
 
     checks: those of its cyclic messages, told of frames before this one is asked. silence: so many cycles.
     """
+
+    family = "nodes heard"
 
     def __init__(
         self, node: str, channel: str, checks: Sequence[CycleCheck], silence: float, sleep: NetworkSleep | None = None

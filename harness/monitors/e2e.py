@@ -33,6 +33,8 @@ class E2ECheck(Check):
     Raises :class:`~harness.errors.ConfigError` for a message without protection.
     """
 
+    family = "E2E protection"
+
     def __init__(self, rule: MessageRule, limits: E2ELimits, tolerance: int = 0) -> None:
         super().__init__()
         if rule.protector is None or rule.protection is None:

@@ -12,7 +12,7 @@ from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.rules import NOTHING, MessageRule
 from harness.units import time_text
 
-_PENDING = 64
+MOST_WAITING = 64
 
 
 class LatencyCheck(Check):
@@ -22,6 +22,7 @@ class LatencyCheck(Check):
     than 64 frames that wait at the same time count as lost. sleep: of the copy's network, where it may sleep.
     """
 
+    family = "gateway latencies"
     settles = True
 
     def __init__(self, source: MessageRule, copy: MessageRule, within: int, sleep: NetworkSleep | None = None) -> None:
@@ -42,7 +43,6 @@ class LatencyCheck(Check):
         """When the oldest frame that waits should have been copied, ns."""
         if not self._pending:
             return None
-        # A nanosecond later: what comes at the limit is in time, also when its sender is judged first.
         return self._pending[0].time + self.within + (self._sleep.settle if self._sleep is not None else 0)
 
     def wants(self, channel: str) -> Container[int]:
@@ -73,7 +73,7 @@ class LatencyCheck(Check):
         if rx.channel == source.channel and rx.frame.key == source.message.key:
             if source.protector is None or source.protector.check(rx.frame.data).crc_ok:
                 self._pending.append(rx)
-            if len(self._pending) > _PENDING:
+            if len(self._pending) > MOST_WAITING:
                 return self._late(self._pending.popleft(), rx.time)
             return NOTHING
         if not self._pending:
@@ -99,12 +99,11 @@ class LatencyCheck(Check):
         span = time - waited.time
         actual = f"after {time_text(span)}" if copy else f"no copy for {time_text(span)}"
         margin = (self.within - span) / 1e6 if copy else None
-        return self.note(
-            Violation(
-                "latency", self.title, time, waited.time, time, f"a copy within {time_text(self.within)}", actual, margin,
-                "ms", self.rule.channel, self.rule.message.name, (), copy or waited,
-            )
+        violation = Violation(
+            "latency", self.title, time, waited.time, time, f"a copy within {time_text(self.within)}", actual, margin,
+            "ms", self.rule.channel, self.rule.message.name, (), copy or waited,
         )  # fmt: skip
+        return self.note(violation)
 
     def finish(self, time: int) -> Sequence[Outcome]:
         """Mean and worst latency."""

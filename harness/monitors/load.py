@@ -22,6 +22,8 @@ class LoadCheck(Check):
     are not counted: how long they are is not known from a recording.
     """
 
+    family = "bus load"
+
     def __init__(self, channel: str, length: Callable[[Frame], int], limit: float, window: int) -> None:
         super().__init__()
         self.channel = channel
@@ -114,6 +116,8 @@ class LoadCheck(Check):
 
 class ErrorFrames(Check):
     """No more error frames on a channel than allowed."""
+
+    family = "error frames"
 
     def __init__(self, channel: str, allowed: int = 0) -> None:
         super().__init__()

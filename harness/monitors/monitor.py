@@ -85,7 +85,7 @@ class Monitor(Protocol):
 
     @property
     def settles(self) -> bool:
-        """Whether a frame may bring :attr:`due` forward, even to its own instant, so that it is asked after every frame.
+        """Whether a frame may bring :attr:`due` forward, even to its own instant, so that it is asked after frames.
 
         False: what it said last only ever moves on.
         """

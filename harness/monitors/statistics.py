@@ -84,7 +84,7 @@ class GapStatistics:
 
     @property
     def p99(self) -> int:
-        """No more than one gap in a hundred is longer, ns; to a thousandth of the cycle, upwards; 0 before the first."""
+        """No more than one gap in a hundred is longer, ns, to a thousandth of the cycle upwards; 0 before the first."""
         seen = 0
         for index in sorted(self._bins):
             seen += self._bins[index]

@@ -1,0 +1,126 @@
+"""What explains a violation of the bus contract: declared disturbances, switched nodes, forced values, nothing else.
+
+A violation is a consequence of what the test did when it concerns a message that was disturbed, whose sender was
+switched, or that a gateway copies from such a message, and its interval reaches into that. The check then begins
+anew from there, so that what does not come back is found all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.bus.port import ErrorState
+from harness.frames import Received
+from harness.monitors.monitor import Violation
+
+if TYPE_CHECKING:
+    from harness.bench.disturb import Disturbance
+    from harness.bench.world import World
+
+_LATE = frozenset({"cycle", "silence", "latency"})
+_ORDER = frozenset({"crc", "counter", "e2e"})
+_AFTER = 2
+"""So many cycles after a disturbance its message may still suffer from it."""
+_ON_THE_WIRE_NS = 1_000_000
+"""A frame that was on the wire when its sender was switched ends within this."""
+
+
+class Excuses:
+    """Knows what the test has done in a world. tester: name of the controller through which it sends raw frames."""
+
+    def __init__(self, world: World, tester: str) -> None:
+        self._world = world
+        self._tester = tester
+        self._sources = {route.copy: route.source for route in world.blueprint.file.monitors.limits.routes}
+        self._plans = {
+            f"{channel.name}.{name}": plan
+            for channel in world.blueprint.channels
+            for name, plan in channel.messages.items()
+        }
+        self._senders = {
+            f"{channel.name}.{plan.message.name}": node
+            for channel in world.blueprint.channels
+            for node, plans in channel.plans.items()
+            for plan in plans
+        }
+        self.switched: list[tuple[int, str]] = []
+        """When the test switched which node."""
+        self.forced: set[str] = set()
+        """Messages (``channel.Message``) that the test has sent values outside their range in."""
+
+    def until(self, violation: Violation) -> int | None:
+        """Up to when (ns) the violation is explained; None when it is not."""
+        if violation.kind == "property":
+            return None
+        if self._by_frame(violation):
+            return violation.time
+        if violation.kind in ("load", "error_frame"):
+            return self._by_bus(violation)
+        path = f"{violation.channel}.{violation.message}"
+        concerned = [path, *([self._sources[path]] if path in self._sources else ())]
+        if violation.kind in ("range", "reserved"):
+            return violation.time if not self.forced.isdisjoint(concerned) else None
+        if violation.kind not in _LATE | _ORDER:
+            return None
+        found = [self._by_message(violation, each, own=each == path) for each in concerned]
+        return max((until for until in found if until is not None), default=None)
+
+    def _by_frame(self, violation: Violation) -> bool:
+        """Whether the frame itself was made by a disturbance or by the test."""
+        rx = violation.seen
+        if not isinstance(rx, Received):
+            return False
+        if rx.sender == self._tester and violation.kind != "unknown_frame":
+            return True
+        trace = self._world.channels[rx.channel].network.trace
+        kind = "counter" if violation.kind == "e2e" else violation.kind
+        return any(each.covers(kind, rx, trace) for each in self._disturbances)
+
+    def _by_bus(self, violation: Violation) -> int | None:
+        covering = (each for each in self._disturbances if self._overlaps(each, violation, 0))
+        return violation.time if any(each.burdens(violation.channel) for each in covering) else None
+
+    def _by_message(self, violation: Violation, path: str, *, own: bool) -> int | None:
+        plan, sender = self._plans.get(path), self._senders.get(path, "")
+        if plan is None:
+            return None
+        channel = path.partition(".")[0]
+        slack = _ON_THE_WIRE_NS if violation.kind in _ORDER else 0
+        found = [
+            time for time, node in self.switched if node == sender and violation.start - slack < time <= violation.time
+        ]
+        if self._is_off(sender, channel):
+            found.append(violation.time)
+        grace = _AFTER * (plan.cycle_ns or 0)
+        for disturbance in self._disturbances:
+            late = violation.kind in _LATE
+            if self._overlaps(disturbance, violation, grace) and (
+                disturbance.disrupts(channel, plan.message.key, sender)
+                or (late and disturbance.burdens(channel))
+                or (not (own and late) and disturbance.spoils(channel, plan.message.key))
+            ):
+                ended = disturbance.ended
+                found.append(violation.time if ended is None else min(violation.time, ended + grace))
+        return max(found, default=None)
+
+    def _is_off(self, sender: str, channel: str) -> bool:
+        """Whether the node has no power by the test's hand, or is bus-off by declared bit faults."""
+        node = self._world.nodes.get(sender)
+        controller = node.controllers.get(channel) if node is not None else None
+        if controller is None:
+            return False
+        if not controller.powered:
+            return any(name == sender for _, name in self.switched)
+        if controller.state is not ErrorState.BUS_OFF:
+            return False
+        return any(each.destroys(sender) for each in self._disturbances)
+
+    @property
+    def _disturbances(self) -> list[Disturbance]:
+        return self._world.incidents.disturbances
+
+    def _overlaps(self, disturbance: Disturbance, violation: Violation, grace: int) -> bool:
+        began, ended = disturbance.began, disturbance.ended
+        if began is None or began > violation.time:
+            return False
+        return ended is None or violation.start < ended + grace

@@ -1,0 +1,114 @@
+"""What monitors say at their end, as lines of the journal: one per family of checks, one per property."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.errors import HarnessError, Inconclusive
+from harness.evidence.events import Claim, Event
+from harness.evidence.verdicts import Verdict
+from harness.monitors.check import Check
+from harness.monitors.monitor import Monitor, Outcome, Violation
+from harness.monitors.rules import KEPT
+from harness.units import time_text
+
+
+class Summary:
+    """Keeps account of the violations of several monitors, and writes their outcomes.
+
+    strict: whether a monitor that had nothing to judge makes the whole inconclusive.
+    """
+
+    def __init__(self, monitors: Sequence[Monitor], journal: list[Event], *, strict: bool) -> None:
+        self._monitors = monitors
+        self._journal = journal
+        self._strict = strict
+        self._kept: dict[int, list[Violation]] = {}
+        self._counts: dict[int, int] = {}
+        self._excused: dict[int, int] = {}
+        self._handled: set[Violation] = set()
+
+    def violated(self, monitor: Monitor, violation: Violation) -> None:
+        """A violation that nothing explains."""
+        kept = self._kept.setdefault(id(monitor), [])
+        if len(kept) < KEPT:
+            kept.append(violation)
+        self._counts[id(monitor)] = self._counts.get(id(monitor), 0) + 1
+        self._handled.add(violation)
+
+    def excused(self, monitor: Monitor, violation: Violation) -> None:
+        """A violation that something explains."""
+        self._excused[id(monitor)] = self._excused.get(id(monitor), 0) + 1
+        self._handled.add(violation)
+
+    def is_new(self, monitor: Monitor, violation: Violation) -> bool:
+        """Whether a violation of an outcome has not been reported before."""
+        return violation not in self._handled and not isinstance(monitor, Check)
+
+    def write(self, outcomes: Sequence[Sequence[Outcome]], now: int) -> HarnessError | None:
+        """Write the lines; returns the doubt of the first monitor that cannot tell, noted already, or None."""
+        families: dict[str, list[tuple[Monitor, Outcome]]] = {}
+        doubts: list[str] = []
+        for monitor, own in zip(self._monitors, outcomes, strict=True):
+            for outcome in own:
+                real = replace(
+                    outcome,
+                    violations=tuple(self._kept.get(id(monitor), ())),
+                    count=self._counts.get(id(monitor), 0),
+                )
+                if isinstance(monitor, Check):
+                    families.setdefault(monitor.family, []).append((monitor, real))
+                else:
+                    doubts += self._write_one(real, now)
+        for family, members in families.items():
+            self._write_family(family, members, now)
+        if self._strict and families and not any(each.judged_ns for all_ in families.values() for _, each in all_):
+            doubts.append("bus contract: nothing was judged, no frame has come")
+        return Inconclusive(doubts[0]) if doubts else None
+
+    def _write_one(self, outcome: Outcome, now: int) -> list[str]:
+        doubt = outcome.doubt
+        if not doubt and not outcome.judged_ns and not outcome.count and self._strict:
+            doubt = "there was nothing to judge"
+        verdict = Verdict.FAILED if outcome.count else Verdict.INCONCLUSIVE if doubt else Verdict.PASSED
+        told = "violated" if outcome.count else f"cannot be told: {doubt}" if doubt else "held"
+        margins = [_margin(outcome), time_text(outcome.time_margin) if outcome.time_margin is not None else ""]
+        margin = ", ".join(each for each in margins if each)
+        title = f"watch {outcome.check}: {told}{f', margin {margin}' if margin else ''}"
+        signals = tuple(dict.fromkeys(path for each in outcome.violations for path in each.signals))
+        first = outcome.violations[0] if outcome.violations else None
+        window = (first.start, first.end) if first is not None else None
+        claim = Claim(outcome.check, first.actual if first else told, margin=margin, signals=signals, window=window)
+        self._journal.append(Event(now, "expectation", title, verdict, tuple(outcome.statistics), claim))
+        return [f"{outcome.check}: {doubt}"] if verdict is Verdict.INCONCLUSIVE else []
+
+    def _write_family(self, family: str, members: Sequence[tuple[Monitor, Outcome]], now: int) -> None:
+        count = sum(outcome.count for _, outcome in members)
+        excused = sum(self._excused.get(id(monitor), 0) for monitor, _ in members)
+        judged = [outcome for _, outcome in members if outcome.judged_ns or outcome.count]
+        tight = min(
+            (outcome for outcome in judged if outcome.margin is not None),
+            key=lambda each: each.margin or 0,
+            default=None,
+        )
+        margin = f"{_margin(tight)} ({tight.check})" if tight is not None else ""
+        parts = [f"{count} violations" if count else "kept" if judged else "nothing to judge"]
+        parts += [f"smallest margin {margin}"] if margin else []
+        parts += [f"{excused} explained by disturbances"] if excused else []
+        title = f"bus contract, {family} ({len(judged)} of {len(members)} judged): {', '.join(parts)}"
+        details = tuple(
+            (
+                outcome.check,
+                ", ".join(f"{name} {text}" if name != "gaps" else text for name, text in outcome.statistics),
+            )
+            for outcome in judged
+            if outcome.statistics
+        )
+        verdict = Verdict.FAILED if count else Verdict.PASSED if judged else None
+        claim = Claim(f"{family} as declared", parts[0], margin=margin)
+        self._journal.append(Event(now, "expectation" if judged else "note", title, verdict, details, claim))
+
+
+def _margin(outcome: Outcome) -> str:
+    return "" if outcome.margin is None else f"{outcome.margin:.4g} {outcome.unit}".rstrip()
