@@ -18,9 +18,9 @@ import numpy as np
 
 from harness.errors import LogError
 from harness.logs.blf_chain import MARK, SLACK, Chain, chain
-from harness.logs.blf_objects import LAYOUTS, PADDING, Found, Sizes, frames_of
+from harness.logs.blf_objects import HEADER_SIZES, LAYOUTS, PADDING, Found, Sizes, frames_of
 from harness.logs.problems import Problems
-from harness.logs.source import Channels, Piece
+from harness.logs.source import EARLIEST_DATE, Channels, Piece, Told, epoch_ns
 
 FILE_HEADER = Struct("<4sL8xQQLL8H8H")
 """Mark ``LOGG``, size of the header, of the file, of the file unpacked, count of objects, of objects read, and two
@@ -30,14 +30,14 @@ BASE = Struct("<4sHHLL")
 CONTAINER = Struct("<H6xL4x")
 """Way of compression and size unpacked, behind the base of a container's header."""
 
+APP_TEXT, MEASUREMENT_COMMENT = 65, 0
+APP_TEXT_FIELDS = Struct("<L4xL4x")
+"""Source and length of the text that follows."""
+
 LOG_CONTAINER, NOT_COMPRESSED, ZLIB = 10, 0, 2
 DATA_LOST = {91: "driver overrun", 125: "data lost"}
 BATCH = 1 << 20
 LARGEST_CONTAINER = 1 << 26
-EARLIEST_YEAR = 1990
-"""Earlier dates stand for none: clocks that were never set, recordings of simulated time."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Part(NamedTuple):
@@ -51,13 +51,10 @@ class Part(NamedTuple):
 class BlfSource:
     """One pass over a BLF file, see :class:`harness.logs.source.Source`."""
 
-    zone_known = False
-
     def __init__(self, path: Path, channels: Channels, problems: Problems) -> None:
         self._path, self._channels, self._problems = path, channels, problems
         self._size = path.stat().st_size
-        self.metadata: dict[str, str] = {}
-        self.channel_names: dict[str, str] = {}
+        self.told = Told()
         self.fraction = 0.0
         with path.open("rb") as file:
             head = file.read(FILE_HEADER.size)
@@ -66,7 +63,7 @@ class BlfSource:
         self._complete = len(head) == FILE_HEADER.size
         fields = FILE_HEADER.unpack(head.ljust(FILE_HEADER.size, b"\0"))
         self._header_size, self._declared = fields[1], fields[2]
-        self.start = _epoch(fields[6:14]) if self._complete else None
+        self.told.start = _instant(fields[6:14])
 
     def pieces(self) -> Generator[Piece, None, None]:
         """The frames, a megabyte of objects at a time."""
@@ -114,9 +111,23 @@ class BlfSource:
         for kind, text in DATA_LOST.items():
             for place in at[kinds == kind].tolist():
                 self._problems.add(text, stretch.position(place), f"{text}: the recorder itself missed frames here")
+        for place, size in zip(
+            at[kinds == APP_TEXT].tolist(), headers["size"][kinds == APP_TEXT].tolist(), strict=True
+        ):
+            self._text(stretch.memory[place : place + size])
         for kind in LAYOUTS:
             for place in at[kinds == kind].tolist():
                 self._problems.add("short", stretch.position(place), f"object of type {kind} too short, left out")
+
+    def _text(self, found: bytes) -> None:
+        """A comment on the measurement: metadata where it is written as ``key: value``."""
+        begin = int(HEADER_SIZES[BASE.unpack_from(found)[2]]) + APP_TEXT_FIELDS.size
+        if len(found) < begin:
+            return
+        source, size = APP_TEXT_FIELDS.unpack_from(found, begin - APP_TEXT_FIELDS.size)
+        if source == MEASUREMENT_COMMENT:
+            for line in found[begin : begin + size].decode("utf-8", "replace").splitlines():
+                self.told.line(line)
 
     def _containers(self, file: BinaryIO) -> Iterator[Part]:
         position = self._header_size
@@ -240,13 +251,11 @@ def _find(file: BinaryIO, position: int) -> int | None:
         position += BATCH - len(wanted)
 
 
-def _epoch(stamp: tuple[int, ...]) -> int | None:
+def _instant(stamp: tuple[int, ...]) -> int | None:
     """A SYSTEMTIME as ns since 1970, read as UTC; None where it is none."""
     year, month, _, day, hour, minute, second, millisecond = stamp
-    if year < EARLIEST_YEAR:
-        return None
     try:
-        found = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        found = epoch_ns(datetime(year, month, day, hour, minute, second, millisecond * 1000, tzinfo=UTC))
     except ValueError:
         return None
-    return (int((found - _EPOCH).total_seconds()) * 1000 + millisecond) * 1_000_000
+    return found if found >= EARLIEST_DATE else None

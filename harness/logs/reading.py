@@ -9,7 +9,9 @@ from pathlib import Path
 
 from harness.errors import LogError, nearest
 from harness.frames import ErrorFrame, Received
+from harness.logs.asc_reading import AscSource
 from harness.logs.blf_reading import BlfSource
+from harness.logs.candump_reading import CandumpSource
 from harness.logs.columns import FrameColumns
 from harness.logs.mapping import map_channels
 from harness.logs.ordering import blocks
@@ -23,9 +25,10 @@ _PEEKED = 20_000
 _SECOND = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-FORMATS: dict[str, type[Source]] = {"blf": BlfSource}
+TEXTS: dict[str, type[AscSource | CandumpSource]] = {"asc": AscSource, "candump": CandumpSource}
+FORMATS: dict[str, type[Source]] = {"blf": BlfSource, **TEXTS}
 MARKS = {b"LOGG": "blf"}
-SUFFIXES = {".blf": "blf"}
+_SNIFFED = 65_536
 
 
 class Log:
@@ -54,9 +57,10 @@ class Log:
                 if rows >= _PEEKED:
                     break
         self._channels = Channels(sorted(found.names, key=natural))
-        self.start = source.start if source.start is None or source.zone_known else _in_zone(source.start, zone)
-        self.metadata: Mapping[str, str] = source.metadata
-        self.channel_names: Mapping[str, str] = source.channel_names
+        told = source.told
+        self.start = told.start if told.start is None or told.zone_known else _in_zone(told.start, zone)
+        self.metadata: Mapping[str, str] = told.metadata
+        self.channel_names: Mapping[str, str] = told.channel_names
 
     @property
     def own_channels(self) -> list[str]:
@@ -141,18 +145,22 @@ def open_log(
 
 
 def _format(path: Path) -> str:
+    """What a file is, by how it begins."""
     with path.open("rb") as file:
-        head = file.read(4096)
-    if not head:
+        head = file.read(_SNIFFED)
+    if not head.strip():
         raise LogError(f"recording {path} is empty")
     for mark, name in MARKS.items():
         if head.startswith(mark):
             return name
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        known = ", ".join(sorted(SUFFIXES))
-        raise LogError(f"{path} is no recording that can be read: its name ends in none of {known}")
-    return SUFFIXES[suffix]
+    lines = [line.strip() for line in head.decode("latin-1").splitlines() if line.strip()]
+    for name, source in TEXTS.items():
+        if source.recognises(lines):
+            return name
+    raise LogError(
+        f"{path} is no recording that can be read: neither BLF nor MF4, nor text as ASC, candump or TRC; "
+        f"it begins with {lines[0][:60] if head.isascii() else head[:16]!r}"
+    )
 
 
 def _in_zone(wall_clock: int, zone: tzinfo) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -15,6 +16,11 @@ from harness.logs.columns import FrameColumns
 from harness.logs.problems import Problems
 
 MOST_CHANNELS = 256
+
+EARLIEST_DATE = 631_152_000 * 10**9
+"""1990, ns since 1970. Earlier dates stand for none: clocks that were never set, recordings of simulated time."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Piece(NamedTuple):
@@ -58,18 +64,57 @@ class Channels:
         return table[numbers]
 
 
+class Told:
+    """What a recording tells of itself in lines ``key: value``; ``channel 1: body`` is the name of a channel, and
+    ``start: 2023-11-14T22:13:20.000Z`` the date with its zone.
+
+    >>> told = Told()
+    >>> told.line("channel 1: body"), told.line("test: suites/test_lamp.py::test_on"), told.line("see above")
+    (True, True, False)
+    >>> told.channel_names, told.metadata
+    ({'1': 'body'}, {'test': 'suites/test_lamp.py::test_on'})
+    """
+
+    def __init__(self) -> None:
+        self.start: int | None = None
+        """Unix epoch of time 0 in ns, None where the file does not tell."""
+        self.zone_known = False
+        """Whether :attr:`start` is an instant; else it is what a clock showed somewhere, read as UTC."""
+        self.metadata: dict[str, str] = {}
+        self.channel_names: dict[str, str] = {}
+        """Names that the file gives to its channels, by those that the frames have."""
+
+    def line(self, text: str) -> bool:
+        """Take one line; False when it is none of these."""
+        found = re.fullmatch(r"\s*([\w][\w .-]*?)\s*:\s+(.*?)\s*", text)
+        if found is None:
+            return False
+        key, value = found[1], found[2]
+        channel = re.fullmatch(r"channel (\S+)", key)
+        if channel is not None:
+            self.channel_names[channel[1]] = value
+        elif key == "start" and (date := _with_zone(value)) is not None:
+            self.start, self.zone_known = epoch_ns(date), True
+        else:
+            self.metadata[key] = value
+        return True
+
+
+def _with_zone(text: str) -> datetime | None:
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo is not None else None
+
+
 class Source(Protocol):
     """One pass over a file of one format.
 
-    start: Unix epoch of time 0 in ns, None where the file does not tell; known, as is metadata, after the first piece.
-    zone_known: whether ``start`` names an instant; else it is the wall clock of whoever recorded, read as UTC.
-    channel_names: names that the file gives to its channels beside their numbers. fraction: how much was read, 0 to 1.
+    told: what the file says of itself, known after the first piece. fraction: how much was read, 0 to 1.
     """
 
-    start: int | None
-    zone_known: bool
-    metadata: dict[str, str]
-    channel_names: dict[str, str]
+    told: Told
     fraction: float
 
     def __init__(self, path: Path, channels: Channels, problems: Problems) -> None: ...
@@ -77,6 +122,15 @@ class Source(Protocol):
     def pieces(self) -> Generator[Piece, None, None]:
         """The file from its beginning to its end; closed when the iterator is."""
         ...
+
+
+def epoch_ns(moment: datetime) -> int:
+    """An instant in whole microseconds as ns since 1970, exactly.
+
+    >>> epoch_ns(datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC))
+    1700000000000000000
+    """
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:
