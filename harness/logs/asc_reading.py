@@ -96,30 +96,63 @@ class AscSource(TextSource):
                 self.told.start = self._instant(date["date"])
 
     def usual(self, words: Words, time: Ints, timed: Flags) -> Usual:
-        """Classic data frames."""
-        rows = np.flatnonzero(timed & (words.count >= 6) & (self._base == 16))
-        begin, end = words.word(rows, 2)
-        extended = words.text[end - 1] | 0x20 == ord("x")
-        key, good = words.whole(begin, end - extended, 8)
-        good &= key <= np.where(extended, 0x1FFF_FFFF, 0x7FF)
-        _, number = words.whole(*words.word(rows, 1), 3, 10)
-        length, fine = words.whole(*words.word(rows, 5), 1)
-        direction, direction_end = words.word(rows, 3)
+        """Data frames, classic and FD, of which all numbers are hexadecimal."""
+        if self._base != 16:
+            return Usual(np.zeros(0, np.int64), FrameColumns.empty())
+        rows = np.flatnonzero(timed & (words.count >= 6))
+        begin, end = words.word(rows, 1)
+        fd = (end - begin == len("CANFD")) & (words.text[begin] & 0xDF == ord("C"))
+        fd_rows = rows[fd & (words.count[rows] >= 9)]
+        return Usual.together([self._usual_classic(words, time, rows[~fd]), self._usual_fd(words, time, fd_rows)])
+
+    def _usual_classic(self, words: Words, time: Ints, rows: Ints) -> Usual:
+        """``time channel identifier direction d length data``."""
         kind, kind_end = words.word(rows, 4)
-        mark = words.text[direction] & 0xDF
-        good &= number & fine & (kind_end - kind == 1) & (words.text[kind] | 0x20 == ord("d"))
-        good &= (direction_end - direction == 2) & ((mark == ord("R")) | (mark == ord("T")))
-        np.minimum(length, 8, out=length)
-        good &= words.count[rows] >= length + 6
-        rows, key, extended, mark, length = (each[good] for each in (rows, key, extended, mark, length))
-        first = words.begin[np.minimum(words.first[rows] + 6, len(words.begin) - 1)]
-        data, whole = words.octets(first, length, 3, 8)
-        channel, short = named(words, rows, 1, self._channels)
+        length, good = words.whole(*words.word(rows, 5), 1)
+        good &= (kind_end - kind == 1) & (words.text[kind] | 0x20 == ord("d"))
+        length = np.minimum(length, 8)
+        return self._frames(words, time, rows, good, (1, 2, 3, 6), length, np.zeros(len(rows), np.int64))
+
+    def _usual_fd(self, words: Words, time: Ints, rows: Ints) -> Usual:
+        """``time CANFD channel direction identifier BRS ESI DLC length data duration bits flags``, with no name."""
+        brs, good = words.whole(*words.word(rows, 5), 1, 2)
+        esi, fine = words.whole(*words.word(rows, 6), 1, 2)
+        length, whole = words.whole(*words.word(rows, 8), 2, 10)
+        good &= fine & whole & (length <= 64) & (words.count[rows] >= length + 12)
+        bits, fine = words.whole(*words.word(rows, np.where(good, length + 11, 0)), 8)
+        good &= fine & (bits & _EDL != 0)
+        return self._frames(words, time, rows, good, (2, 4, 3, 9), length, FD | brs * BRS | esi * ESI)
+
+    def _frames(
+        self,
+        words: Words,
+        time: Ints,
+        rows: Ints,
+        good: Flags,
+        numbers: tuple[int, int, int, int],
+        length: Ints,
+        flags: Ints,
+    ) -> Usual:
+        """numbers: the words of channel, identifier, direction, and the first of the data."""
+        _channel, _identifier, _direction, _data = numbers
+        begin, end = words.word(rows, _identifier)
+        extended = words.text[end - 1] | 0x20 == ord("x")
+        key, fine = words.whole(begin, end - extended, 8)
+        good = good & fine & (key <= np.where(extended, 0x1FFF_FFFF, 0x7FF))
+        good &= words.whole(*words.word(rows, _channel), 3, 10)[1]
+        begin, end = words.word(rows, _direction)
+        mark = words.text[begin] & 0xDF
+        good &= (end - begin == 2) & ((mark == ord("R")) | (mark == ord("T")))
+        good &= words.count[rows] >= length + _data
+        rows, key, extended, mark, length, flags = (each[good] for each in (rows, key, extended, mark, length, flags))
+        first = words.begin[np.minimum(words.first[rows] + _data, len(words.begin) - 1)]
+        data, whole = words.octets(first, length, 3, 64 if _data == 9 and len(rows) else 8)
+        channel, short = named(words, rows, _channel, self._channels)
         columns = FrameColumns(
             time[rows],
             channel,
             (key | extended.astype(np.int64) << 31).astype(np.uint32),
-            ((mark == ord("T")) * TX).astype(np.uint8),
+            (flags | (mark == ord("T")) * TX).astype(np.uint8),
             length.astype(np.uint8),
             data,
         )

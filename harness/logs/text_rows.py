@@ -34,6 +34,13 @@ class Usual(NamedTuple):
     lines: Ints
     columns: FrameColumns
 
+    @classmethod
+    def together(cls, parts: Sequence[Usual]) -> Usual:
+        """Several in the order of their lines."""
+        lines = np.concatenate([part.lines for part in parts])
+        order = np.argsort(lines, kind="stable")
+        return cls(lines[order], FrameColumns.join([part.columns for part in parts])[order])
+
 
 class NoFrame(Exception):
     """A line that should be a frame and is none; what is wrong with it."""
@@ -46,10 +53,10 @@ def checked(identifier: int, extended: bool) -> int:
     return identifier | EXTENDED if extended else identifier
 
 
-def merged(usual: Usual, lines: Sequence[int], rows: Sequence[Row], channels: Channels) -> tuple[Ints, FrameColumns]:
-    """Frames of usual and unusual lines in the order of their lines, and these."""
+def merged(usual: Usual, lines: Sequence[int], rows: Sequence[Row], channels: Channels) -> Usual:
+    """Frames of usual and unusual lines in the order of their lines."""
     if not rows:
-        return usual.lines, usual.columns
+        return usual
     width = 64 if any(row.length > 8 for row in rows) or usual.columns.data.shape[1] > 8 else 8
     data = np.zeros((len(rows), width), np.uint8)
     for target, row in zip(data, rows, strict=True):
@@ -62,9 +69,7 @@ def merged(usual: Usual, lines: Sequence[int], rows: Sequence[Row], channels: Ch
         np.array([row.length for row in rows], np.uint8),
         data,
     )
-    numbers = np.concatenate((usual.lines, np.array(lines, np.int64)))
-    order = np.argsort(numbers, kind="stable")
-    return numbers[order], FrameColumns.join([usual.columns, unusual])[order]
+    return Usual.together([usual, Usual(np.array(lines, np.int64), unusual)])
 
 
 class TextSource:

@@ -65,7 +65,7 @@ class Words:
             # Comments and names in the code page of some tool; what a frame is written in is ASCII.
             return line.decode("latin-1")
 
-    def word(self, rows: Ints, number: int) -> tuple[Ints, Ints]:
+    def word(self, rows: Ints, number: int | Ints) -> tuple[Ints, Ints]:
         """Begin and end of the n-th word of lines that have as many."""
         index = self.first[rows] + number
         return self.begin[index], self.end[index]
