@@ -5,6 +5,12 @@
     HTML report.
 ``harness report``
     builds the report from the results of an earlier run.
+``harness decode RECORDING --bench FILE``
+    what the signals of a recording did, a line each.
+``harness export RECORDING --bench FILE -o SIGNALS.mf4``
+    its signals in a file for other tools: MF4, Parquet or CSV.
+``harness diff ONE OTHER --bench FILE``
+    compares two recordings signal by signal.
 
 Exit codes of ``run`` are pytest's, whatever becomes of the report.
 """
@@ -24,6 +30,7 @@ from pathlib import Path
 from harness.errors import ReportError
 from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
+from harness.offline import cli_decode, cli_diff
 
 REPORTS = Path("reports")
 RESULTS = REPORTS / "results"
@@ -42,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(given)
     if chosen.command == "report":
         return report(chosen.results, chosen.output)
+    if chosen.command is not None:
+        code: int = chosen.run(chosen)
+        return code
     parser.print_help()
     return 2
 
@@ -54,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     again = commands.add_parser("report", help="build the report from the results of an earlier run")
     again.add_argument("results", type=Path, nargs="?", default=RESULTS, help=f"results folder (default: {RESULTS})")
     again.add_argument("-o", "--output", type=Path, default=HTML, help=f"report folder (default: {HTML})")
+    decode = commands.add_parser("decode", help="what the signals of a recording did, a line each")
+    cli_decode.add_decode_options(decode)
+    decode.set_defaults(run=cli_decode.run_decode)
+    export = commands.add_parser("export", help="the signals of a recording as MF4, Parquet or CSV")
+    cli_decode.add_export_options(export)
+    export.set_defaults(run=cli_decode.run_export)
+    diff = commands.add_parser("diff", help="compare two recordings signal by signal")
+    cli_diff.add_options(diff)
+    diff.set_defaults(run=cli_diff.run)
     return parser
 
 

@@ -74,6 +74,42 @@ def _wide(signals: Mapping[str, SignalColumn]) -> polars.DataFrame:
     return polars.DataFrame(columns)
 
 
+def write_table(parts: Iterable[Mapping[str, SignalColumn]], path: str | Path, *, start: int | None = None) -> Path:
+    """Write decoded signals as a Parquet or CSV file, by its suffix, in the long form of :func:`to_polars`.
+
+    parts: as for :func:`write_mf4`; a CSV file is written block by block, a Parquet file at the end. In a CSV file the
+    time is in seconds with nine digits. start: not written, times count from the beginning of the recording.
+
+    Raises :class:`~harness.errors.MissingExtra` without polars, :class:`~harness.errors.LogError` when the file cannot
+    be written.
+    """
+    path = Path(path)
+    frames = (to_polars(part) for part in parts)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix.lower() == ".parquet":
+            import polars
+
+            polars.concat([to_polars({}), *frames]).write_parquet(path)
+            return path
+        with path.open("wb") as file:
+            file.write(b"time_s,signal,value,label\n")
+            for frame in frames:
+                _with_seconds(frame).write_csv(file, include_header=False)
+    except OSError as error:
+        raise LogError(f"{path} cannot be written: {error}") from error
+    return path
+
+
+def _with_seconds(frame: polars.DataFrame) -> polars.DataFrame:
+    import polars
+
+    nanoseconds = polars.col("time").cast(polars.Int64)
+    whole, fraction = nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000
+    digits = fraction.cast(polars.String).str.zfill(9)
+    return frame.with_columns(polars.concat_str(whole, polars.lit("."), digits).alias("time"))
+
+
 def write_mf4(parts: Iterable[Mapping[str, SignalColumn]], path: str | Path, *, start: int | None = None) -> Path:
     """Write decoded signals as an MF4 file (ASAM MDF 4.10, compressed) and return its path.
 

@@ -30,12 +30,12 @@ def text_of(found: Comparison, limit: int = 40) -> str:
             (each.path, each.what, f"{time_text(each.start)} to {time_text(each.end)}")
             for each in found.absent[: limit or None]
         ]
-        lines += [*_aligned(rows), *_more(len(found.absent), limit)]
+        lines += [*aligned(rows), *_more(len(found.absent), limit)]
     if found.different:
         lines += ["", f"{len(found.different)} different (values: {one} / {other}):"]
         head = ("signal", "first at", "values", "largest", "at", "values", "share", "longest", "tolerance")
         shown = [_row(each) for each in found.different[: limit or None]]
-        lines += [*_aligned([head, *shown]), *_more(len(found.different), limit), *_hint(found.different)]
+        lines += [*aligned([head, *shown]), *_more(len(found.different), limit), *_hint(found.different)]
     return "\n".join(lines)
 
 
@@ -69,7 +69,8 @@ def _unit(signal: SignalDef) -> str:
     return f" {signal.unit}" if signal.unit and not signal.choices else ""
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table, its columns one below the other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
