@@ -67,6 +67,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="inconclusive",
         help="what damage in the recording means for a test that has watched it (default: inconclusive)",
     )
+    group.addoption(
+        "--watch",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="watch every world of the run: a file of properties, or `contract` for the bus contract; may be repeated",
+    )
     group.addoption("--evidence", metavar="FILE", help="write the run as JSON for other tools (docs/report.md)")
     parser.addini("harness_bench", "bench file, relative to the ini file", default="benches/virtual.toml")
     parser.addini(
@@ -80,6 +87,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         'requirement(id): the test speaks for this requirement, e.g. requirement("VEH-020"); repeat if need be',
+    )
+    config.addinivalue_line(
+        "markers",
+        "watch(*watched): watch this while the test runs: bus_contract(), a formula's text, a function of the bench",
     )
     config.pluginmanager.register(Gate(config), "harness-gate")
     if config.getoption("trace") or config.getoption("--trace-file"):

@@ -342,13 +342,12 @@ class Bench:
 
     def attach(self, *watched: object, whole_run: bool = False) -> None:
         """Watch from now until :meth:`detach`, at the latest to the end of the world. whole_run: in every test."""
-        self.attached.append(Watching(self, monitors_of(self, watched), whole_run=whole_run))
+        if watched:
+            self.attached.append(Watching(self, monitors_of(self, watched), whole_run=whole_run))
 
     def attach_own(self) -> None:
         """Watch what the bench file wants to be watched in every world."""
-        own = watched_of(self.world.blueprint.file.monitors)
-        if own:
-            self.attach(*own, whole_run=True)
+        self.attach(*watched_of(self.world.blueprint.file.monitors), whole_run=True)
 
     def detach(self) -> None:
         """End what :meth:`attach` began. What is to be raised stands among the incidents."""
@@ -391,6 +390,6 @@ class Bench:
 
     def check(self) -> None:
         """Raise the first incident that this world has seen, if any: nothing may be lost, also not in a bare except."""
-        failure = self.world.loop.failure or next(iter(self.incidents.raised), None)
+        failure = self.world.loop.failure or next(iter([*self.incidents.raised, *self.incidents.doubts]), None)
         if failure is not None:
             raise failure

@@ -39,6 +39,8 @@ class Incidents:
         self.policy = policy
         self.raised: list[HarnessError] = []
         self.collected: list[str] = []
+        self.doubts: list[HarnessError] = []
+        """What monitors could not tell at their end."""
         self.disturbances: list[Disturbance] = []
         self._journal = journal
         self._judged: tuple[Problem, Received] | None = None

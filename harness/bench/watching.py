@@ -191,7 +191,7 @@ class Watching:
             error = self._judge(monitor, late) or error
         doubt = self._summary.write(outcomes, now)
         if doubt is not None:
-            self._incidents.raised.append(doubt)
+            self._incidents.doubts.append(doubt)
         return error or doubt
 
 

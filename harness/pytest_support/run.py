@@ -23,6 +23,7 @@ from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.recordings import as_skip, recording_of
 from harness.pytest_support.requirements import requirement_ids, requirements_of
 from harness.pytest_support.tracebacks import hide_harness
+from harness.pytest_support.watches import watched_by_markers, watched_by_options
 from harness.pytest_support.worlds import Worlds
 from harness.requirements import Requirement
 
@@ -44,6 +45,7 @@ class Run:
         self.seed: int | None = config.getoption("--harness-seed")
         self.requirements = requirements_of(config)
         self.worlds = Worlds(self._bench_file(), self.seed or 0, recording_of(config))
+        self.worlds.everywhere = watched_by_options(config)
         self.claims: dict[str, list[str]] = {}
         self.environment: dict[str, str] = {}
         self.recordings: list[str] = []
@@ -123,6 +125,7 @@ class Run:
             item.user_properties += [("requirement", identifier) for identifier in requirement_ids(item)]
             if self.allure is not None:
                 self.allure.begin(item, self._requirements(item))
+        self.worlds.mark(watched_by_markers(item))
         try:
             return (yield)
         except StimulatesRecording as error:
@@ -134,6 +137,7 @@ class Run:
         __tracebackhide__ = True
         if item.nodeid not in self.claims:
             outcome = yield
+            self.worlds.end_watching()
             red = as_skip(self.worlds.judge(None))  # it may have asked for a bench while it ran
             if red is not None:
                 raise red
@@ -150,6 +154,7 @@ class Run:
                 failure = error
         if tested is not None:
             failure = tested.reason(failure)
+        self.worlds.end_watching()
         failure = as_skip(self.worlds.judge(failure))
         try:
             self._leave_evidence(item, failure, tested)

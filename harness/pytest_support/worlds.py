@@ -13,7 +13,7 @@ import pytest
 from harness.bench import Bench, Blueprint
 from harness.bench.recorded import Recording
 from harness.ecu import Ecu
-from harness.errors import Blocked, BusError, HarnessError, Inconclusive, StimulatesRecording
+from harness.errors import Blocked, BusError, HarnessError, Inconclusive, MonitorViolation, StimulatesRecording
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
@@ -48,6 +48,13 @@ class OpenWorld:
         if stopped is not None and not any(stopped is each for each in failures):
             failures.append(stopped)
         return failures
+
+    def take_doubt(self) -> HarnessError | None:
+        """What could not be told in this world since the last call: the first of it."""
+        doubts = self.bench.incidents.doubts
+        first = doubts[0] if doubts else None
+        doubts.clear()
+        return first
 
     def pass_on(self) -> None:
         """Another test begins: it cannot run in a world that has stopped, but that is not its failure."""
@@ -123,6 +130,10 @@ class Worlds:
     """Whether a world of the running test went wrong, whatever the test made of it."""
     between: list[HarnessError] = field(default_factory=list)
     """What went wrong in a world that outlived its test, while no test was running."""
+    everywhere: Sequence[object] = ()
+    """What is watched in every world, beside what its bench file says."""
+    _marked: Sequence[object] = ()
+    _doubts: list[HarnessError] = field(default_factory=list)
     _escaped: list[HarnessError] = field(default_factory=list)
     """What worlds that the running test (or example) has closed again went wrong with: it may yet catch that."""
     _test: int = 0
@@ -157,6 +168,8 @@ class Worlds:
         )
         if self.recorders is not None:
             self.recorders.attach(world.bench)
+        world.bench.attach(*self.everywhere, whole_run=True)
+        world.bench.attach(*self._marked)
         self.shares.append(Share(world))
         self._alive.append(world)
         failure: BaseException | None = None
@@ -167,6 +180,9 @@ class Worlds:
             raise
         finally:
             self._alive.remove(world)
+            world.bench.detach()
+            doubt = world.take_doubt()
+            self._doubts += [] if doubt is None else [doubt]
             fresh = world.take_failures()
             self._escaped += fresh
             red = _judge(fresh, failure)
@@ -190,8 +206,12 @@ class Worlds:
         self._test += 1
         self._escaped = []
         self.troubled = False
+        self._marked = ()
+        self._doubts = []
         for world in self._alive:
             world.pass_on()
+            world.bench.attach_own()
+            world.bench.attach(*self.everywhere, whole_run=True)
         self.shares = [
             Share(world, len(world.bench.journal), int(world.bench.now), len(world.bench.incidents.collected))
             for world in self._alive
@@ -199,6 +219,18 @@ class Worlds:
         if self.recorders is not None:
             for world in self._alive:
                 self.recorders.attach(world.bench)
+
+    def mark(self, watched: Sequence[object]) -> None:
+        """Watch this in the running test, in worlds that are open already and in those that it opens."""
+        self._marked = watched
+        if watched:
+            for world in self._alive:
+                world.bench.attach(*watched)
+
+    def end_watching(self) -> None:
+        """The running test is over, so is what watched it."""
+        for world in self._alive:
+            world.bench.detach()
 
     def collect_between(self) -> None:
         """Take what went wrong in open worlds while no test was running."""
@@ -227,8 +259,11 @@ class Worlds:
         An incident outweighs a skip, *blocked* and *inconclusive*; beside a failure it is added as a note.
         """
         seen = [*self._escaped, *(each for world in self._alive for each in world.take_failures())]
-        self.troubled = bool(seen)
-        return _judge(seen, failure)
+        # A property that was watched is the product's, as an expectation is.
+        self.troubled = any(not isinstance(each, MonitorViolation) for each in seen)
+        doubts = [*self._doubts, *(doubt for world in self._alive if (doubt := world.take_doubt()) is not None)]
+        red = _judge(seen, failure)
+        return red if red is not None or not doubts else doubts[0]
 
 
 def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseException | None:
