@@ -89,6 +89,7 @@ class WallLoop(Loop):
         self._waiters = _Waiters()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._held = 0  # how many held() are open, one in the other
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -129,9 +130,13 @@ class WallLoop(Loop):
         A wait inside lets it go on. Raises what stopped the world.
         """
         with self._lock:
-            if self._current is None and self._thread is not None:
+            if not self._held and self._current is None and self._thread is not None:
                 self._catch_up()
-            yield
+            self._held += 1
+            try:
+                yield
+            finally:
+                self._held -= 1
 
     # -- what the loop's users call --------------------------------------------------------------------------------
 
@@ -150,6 +155,7 @@ class WallLoop(Loop):
         with self._lock:
             if self._current is not None or self._thread is None or self.failure is not None:
                 return super().run_until(time, stop)  # it knows what to raise
+            held, self._held = self._held, 0  # the wait lets go of them all
             self._catch_up()
             waiter = _Waiter(time, stop, stop is not None and stop())
             self._waiters.waiting.append(waiter)
@@ -160,6 +166,7 @@ class WallLoop(Loop):
                     self._changed.wait(LONGEST_SLEEP_S)
             finally:
                 self._waiters.waiting.remove(waiter)
+                self._held = held
             self._raise_failure()
             return waiter.stopped
 
@@ -203,7 +210,13 @@ class WallLoop(Loop):
             return
         if self._heap and self._heap[0][0] <= elapsed:
             self.lateness.add(elapsed - self._heap[0][0])
-        super().run_until(elapsed, self._waiters.ask if self._waiters.waiting else None)
+        try:
+            super().run_until(elapsed, self._waiters.ask if self._waiters.waiting else None)
+        except SystemExit as error:
+            # It was raised in a callback, and would end whichever thread happened to run that: often the test's own.
+            text = f"a callback raised SystemExit: {error} at {self}; nothing is being sent any more"
+            self.failure = SimulationError(text)
+            raise self.failure from error
 
     def _raise_failure(self) -> None:
         if self.failure is not None:
