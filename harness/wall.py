@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import SimulationError
-from harness.loop import Loop
+from harness.loop import MODEL, Loop, Owner, Timer
 from harness.units import time_text
 
 LONGEST_SLEEP_S = 0.5
@@ -146,6 +146,31 @@ class WallLoop(Loop):
             super().post(time, phase, callback, argument)
             if self._current is None:
                 self._changed.notify_all()
+
+    def at(self, time: int, callback: Callable[[], object], *, phase: int = MODEL, owner: Owner | None = None) -> Timer:
+        """As :meth:`Loop.at`, from any thread."""
+        with self.held():
+            return super().at(time, callback, phase=phase, owner=owner)
+
+    def after(
+        self, delay: int, callback: Callable[[], object], *, phase: int = MODEL, owner: Owner | None = None
+    ) -> Timer:
+        """As :meth:`Loop.after`, from any thread."""
+        with self.held():
+            return super().after(delay, callback, phase=phase, owner=owner)
+
+    def every(
+        self,
+        period: int,
+        callback: Callable[[], object],
+        *,
+        start: int | None = None,
+        phase: int = MODEL,
+        owner: Owner | None = None,
+    ) -> Timer:
+        """As :meth:`Loop.every`, from any thread."""
+        with self.held():
+            return super().every(period, callback, start=start, phase=phase, owner=owner)
 
     def run_until(self, time: int, stop: Callable[[], bool] | None = None) -> bool:
         """Wait until ``time`` ns is over or ``stop()`` held at the end of an instant; see :meth:`Loop.run_until`.
