@@ -14,9 +14,11 @@ from harness.logs.blf_reading import BlfSource
 from harness.logs.candump_reading import CandumpSource
 from harness.logs.columns import FrameColumns
 from harness.logs.mapping import map_channels
+from harness.logs.mf4_reading import Mf4Source
 from harness.logs.ordering import blocks
 from harness.logs.problems import LogProblem, Problems
 from harness.logs.source import Channels, Source, natural
+from harness.logs.trc_reading import TrcSource
 
 BLOCK = 200_000
 """Frames in a block, unless told otherwise: some 10 MB."""
@@ -25,9 +27,13 @@ _PEEKED = 20_000
 _SECOND = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-TEXTS: dict[str, type[AscSource | CandumpSource]] = {"asc": AscSource, "candump": CandumpSource}
-FORMATS: dict[str, type[Source]] = {"blf": BlfSource, **TEXTS}
-MARKS = {b"LOGG": "blf"}
+TEXTS: dict[str, type[AscSource | TrcSource | CandumpSource]] = {
+    "asc": AscSource,
+    "trc": TrcSource,
+    "candump": CandumpSource,
+}
+FORMATS: dict[str, type[Source]] = {"blf": BlfSource, "mf4": Mf4Source, **TEXTS}
+MARKS = {b"LOGG": "blf", b"MDF ": "mf4", b"UnFinMF ": "mf4"}
 _SNIFFED = 65_536
 
 

@@ -1,0 +1,189 @@
+"""Reading MF4: bus events as ASAM's bus logging (ASAM MDF 4.1, bus logging 1.0) lays them out, through asammdf.
+
+Data, remote and error frames are channel groups of their own, often one for each bus, direction and size; they are read
+a chunk at a time and merged by time.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Generator, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import LogError, MissingExtra
+from harness.frames import FD_LENGTHS
+from harness.logs.columns import BRS, ERROR, ESI, FD, REMOTE, TX, FrameColumns
+from harness.logs.problems import Problems
+from harness.logs.source import EARLIEST_DATE, Channels, Piece, Told
+
+if TYPE_CHECKING:
+    from asammdf import MDF
+
+KINDS = {"CAN_DataFrame": 0, "CAN_RemoteFrame": REMOTE, "CAN_ErrorFrame": ERROR}
+CHUNK = 50_000
+_LOCAL_TIME = 1
+_LINEAR = 1
+_EXTENDED_BIT, _ID_BITS = 0x8000_0000, 0x1FFF_FFFF
+
+
+class Mf4Source:
+    """One pass over an MF4 file, see :class:`harness.logs.source.Source`."""
+
+    def __init__(self, path: Path, channels: Channels, problems: Problems) -> None:
+        if find_spec("asammdf") is None:
+            raise MissingExtra(f"reading {path.name}", "mf4")
+        self._path, self._channels, self._problems = path, channels, problems
+        self.told = Told()
+        self.fraction = 0.0
+        self._read = 0
+
+    def pieces(self) -> Generator[Piece, None, None]:
+        """The frames of all groups, merged by time.
+
+        Raises :class:`~harness.errors.LogError` where asammdf cannot open the file at all.
+        """
+        from asammdf import MDF
+
+        try:
+            mdf = MDF(self._path)
+        except _broken() as error:
+            raise LogError(f"{self._path} is no MF4 file that asammdf can read: {_said(error)}") from error
+        with mdf:
+            self._describe(mdf)
+            found = [(index, name) for index, group in enumerate(mdf.groups) for name in KINDS if _holds(group, name)]
+            total = sum(mdf.groups[index].channel_group.cycles_nr for index, _ in found)
+            for columns in _merged([self._chunks(mdf, index, name) for index, name in found]):
+                self.fraction = min(1.0, self._read / total)
+                yield Piece(columns, lambda row, columns=columns: f"{columns.time[row] / 1e9:.6f} s")  # type: ignore[misc]
+        self.fraction = 1.0
+
+    def _describe(self, mdf: MDF) -> None:
+        header: Any = mdf.header
+        if header.abs_time >= EARLIEST_DATE:
+            self.told.start = int(header.abs_time)
+            self.told.zone_known = not header.time_flags & _LOCAL_TIME
+        try:
+            tree = ElementTree.fromstring(header.comment or "<HDcomment/>")
+        except ElementTree.ParseError:
+            return  # a comment without form says nothing that we could use
+        for element in tree.iter():
+            if element.tag.rpartition("}")[2] == "e" and (element.text or "").strip():
+                self.told.line(f"{element.get('name')}: {(element.text or '').strip()}")
+
+    def _chunks(self, mdf: MDF, index: int, name: str) -> Iterator[FrameColumns]:
+        """The frames of one group, in the order of the file."""
+        count = mdf.groups[index].channel_group.cycles_nr
+        for offset in range(0, count, CHUNK):
+            try:
+                columns = self._chunk(mdf, index, name, offset)
+            except _broken() as error:
+                self._problems.add(
+                    "damaged",
+                    f"group {index}, record {offset}",
+                    f"damaged or cut: {_said(error)}; its last {count - offset} frames are left out",
+                )
+                return
+            missing = min(CHUNK, count - offset) - len(columns)
+            if missing > 0:
+                place = f"group {index}, record {offset + len(columns)}"
+                self._problems.add("truncated", place, "the file ends before its last frames")
+            self._read += len(columns)
+            if len(columns):
+                yield columns
+
+    def _chunk(self, mdf: MDF, index: int, name: str, offset: int) -> FrameColumns:
+        window: Any = {"group": index, "record_offset": offset, "record_count": CHUNK}
+        records: Any = mdf.get(name, samples_only=True, **window)[0]
+        time = _nanoseconds(mdf, index, window)[: len(records)]
+        records = records[: len(time)]
+        count, names = len(records), records.dtype.names or ()
+
+        def field(what: str, default: int = 0) -> NDArray[np.int64]:
+            """A field as numbers; some tools have a conversion of the direction to text."""
+            if f"{name}.{what}" not in names:
+                return np.full(count, default, np.int64)
+            values = records[f"{name}.{what}"]
+            if values.dtype.kind in "SUO":
+                values = np.char.strip(values.astype(np.bytes_)) == b"Tx"
+            numbers: NDArray[np.int64] = values.astype(np.int64)
+            return numbers
+
+        identifier = field("ID")
+        extended = (field("IDE") != 0) | (identifier & _EXTENDED_BIT != 0)
+        flags = (field("EDL") != 0) * FD | (field("BRS") != 0) * BRS | (field("ESI") != 0) * ESI
+        flags |= (field("Dir") != 0) * TX | KINDS[name]
+        asked = np.array(FD_LENGTHS, np.int64)[np.clip(field("DLC"), 0, 15)]
+        asked = np.where(flags & FD, asked, np.minimum(asked, 8))
+        data = np.zeros((count, 8), np.uint8)
+        length = asked
+        if name != "CAN_RemoteFrame" and f"{name}.DataBytes" in names:
+            held = records[f"{name}.DataBytes"]
+            length = np.clip(field("DataLength") if f"{name}.DataLength" in names else asked, 0, held.shape[1])
+            data = np.zeros((count, 8 if held.shape[1] <= 8 else 64), np.uint8)
+            data[:, : held.shape[1]] = np.where(np.arange(held.shape[1]) < length[:, None], held, 0)
+        buses = field("BusChannel", 1).astype(np.uint16)
+        return FrameColumns(
+            time,
+            self._channels.indices(buses),
+            (identifier & _ID_BITS | extended * np.int64(_EXTENDED_BIT)).astype(np.uint32),
+            flags.astype(np.uint8),
+            length.astype(np.uint8),
+            data,
+        )
+
+
+def _holds(group: Any, name: str) -> bool:
+    return group.channel_group.cycles_nr > 0 and any(channel.name == name for channel in group.channels)
+
+
+def _nanoseconds(mdf: MDF, index: int, window: dict[str, Any]) -> NDArray[np.int64]:
+    """The times of some records. Whole numbers do not become seconds in between, which would cost their last digits."""
+    master = mdf.masters_db[index]
+    raw: Any = mdf.get(index=master, samples_only=True, raw=True, **window)[0]
+    conversion: Any = mdf.groups[index].channels[master].conversion
+    linear = conversion is not None and conversion.conversion_type == _LINEAR
+    factor, offset = (conversion.a, conversion.b) if linear else (1.0, 0.0)
+    step = round(factor * 1e9)
+    if raw.dtype.kind in "ui" and step and abs(factor * 1e9 / step - 1) < 1e-12:
+        time: NDArray[np.int64] = raw.astype(np.int64) * step + round(offset * 1e9)
+    else:
+        time = np.rint((raw.astype(np.float64) * factor + offset) * 1e9).astype(np.int64)
+    return time
+
+
+def _merged(groups: list[Iterator[FrameColumns]]) -> Iterator[FrameColumns]:
+    """Frames of all groups by time, in as much memory as a chunk of each takes."""
+    held = [next(group, None) for group in groups]
+    while left := [index for index, block in enumerate(held) if block is not None]:
+        blocks = [held[index] for index in left]
+        # Up to here every group is known; the group that is known the least far is then read on.
+        until = min(int(block.time.max()) for block in blocks if block is not None)
+        taken = []
+        for index in left:
+            block = held[index]
+            assert block is not None
+            due = block.time <= until
+            taken.append(block[due])
+            rest = block[~due]
+            held[index] = rest if len(rest) else next(groups[index], None)
+        whole = FrameColumns.join(taken)
+        yield whole[np.argsort(whole.time, kind="stable")]
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What asammdf raises over files that are not as they should be."""
+    from asammdf.blocks.utils import MdfException
+
+    return (MdfException, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError,
+            struct.error, zlib.error)  # fmt: skip
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
