@@ -32,6 +32,17 @@ if TYPE_CHECKING:
     from harness.frames import Frame
     from harness.monitors.contract import bus_contract
     from harness.plant import Plant, Role
+    from harness.temporal.operators import (
+        always,
+        change,
+        delay,
+        derivative,
+        eventually,
+        fall,
+        held_for,
+        rise,
+        until,
+    )
     from harness.units import (
         A,
         Ah,
@@ -74,6 +85,7 @@ _HOMES = {
     "harness.frames": "Frame",
     "harness.monitors.contract": "bus_contract",
     "harness.plant": "Plant Role",
+    "harness.temporal.operators": "always change delay derivative eventually fall held_for rise until",
     "harness.units": "A Ah Duration Hz K Nm Quantity V W bar deg degC kPa kW kWh km kmh kohm m mA mV minute mps mps2 ms"
     " ns ohm ohm_per_V percent rpm s us",
 }
@@ -108,11 +120,18 @@ __all__ = [
     "WrongCounter",
     "WrongCrc",
     "WrongLength",
+    "always",
     "bar",
     "bus_contract",
+    "change",
     "deg",
     "degC",
+    "delay",
+    "derivative",
+    "eventually",
     "every",
+    "fall",
+    "held_for",
     "kPa",
     "kW",
     "kWh",
@@ -133,8 +152,10 @@ __all__ = [
     "on_protection_error",
     "on_signal",
     "percent",
+    "rise",
     "rpm",
     "s",
+    "until",
     "us",
 ]
 

@@ -253,9 +253,15 @@ def between(signal: LiveSignal, low: float | Quantity, high: float | Quantity) -
 
 def ordered(term: Term, operator: Operator, limit: float, half: float, text: str) -> Within:
     """``term operator limit``; half: the slack, half a step of the term. text: it in the reader's words."""
+    limits, outside = limits_of(operator, limit)
+    return Within(term, limits, slack=half, text=text, outside=outside)
+
+
+def limits_of(operator: Operator, limit: float) -> tuple[tuple[float, float], bool]:
+    """What :class:`Within` has for an operator: the limits, and whether it holds outside of them."""
     low = -math.inf if operator in ("<=", ">") else limit
     high = math.inf if operator in (">=", "<") else limit
-    return Within(term, (low, high), slack=half, text=text, outside=operator in ("!=", "<", ">"))
+    return (low, high), operator in ("!=", "<", ">")
 
 
 def number_range(definition: SignalDef) -> tuple[float, float]:

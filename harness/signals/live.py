@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.errors import DecodeError, PredicateTruthError
 from harness.frames import Received, id_text
 from harness.signals import comparison
+from harness.signals.arithmetic import Expression
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.predicate import Predicate
 from harness.units import Duration, Measured, Quantity, time_text
@@ -225,6 +226,34 @@ class LiveSignal:
             reason = f"{id_text(self.message.key)} does not carry it"
         return f"; the frame at {time_text(newest.time)}: {reason}" if reason else ""
 
+    # -- calculating -----------------------------------------------------------------------------------------------
+
+    def expression(self) -> Expression:
+        """The signal as a number to calculate with: ``front - rear``, ``abs(speed - target)``, ``2 * torque``."""
+        return Expression.of(self)
+
+    def __add__(self, other: object) -> Expression:
+        return self.expression() + other
+
+    __radd__ = __add__
+
+    def __sub__(self, other: object) -> Expression:
+        return self.expression() - other
+
+    def __rsub__(self, other: object) -> Expression:
+        return self.expression().__rsub__(other)
+
+    def __mul__(self, factor: float) -> Expression:
+        return self.expression() * factor
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Expression:
+        return -self.expression()
+
+    def __abs__(self) -> Expression:
+        return abs(self.expression())
+
     # -- predicates ------------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> Predicate:  # type: ignore[override]
@@ -248,6 +277,8 @@ class LiveSignal:
     def _compare(self, operator: comparison.Operator, other: object) -> Predicate:
         if isinstance(other, LiveSignal):
             return comparison.compare_signals(self, operator, other)
+        if isinstance(other, Expression):
+            return self.expression()._compare(operator, other)
         return comparison.compare(self, operator, other)
 
     __hash__ = object.__hash__

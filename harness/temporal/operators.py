@@ -7,11 +7,15 @@ either it reaches to the end of what was observed. What is wrong with a window r
 
 from __future__ import annotations
 
+from typing import overload
+
 from harness.errors import FormulaError
+from harness.signals.arithmetic import Expression, expression_of, measure_named
 from harness.signals.live import LiveSignal
 from harness.signals.predicate import Predicate
-from harness.temporal.formula import And, Formula, Not, Until, Window, formula_of
-from harness.units import Duration, duration, time_text
+from harness.signals.term import Leaf, delayed
+from harness.temporal.formula import And, Compare, Formula, Not, Until, Window, formula_of
+from harness.units import Duration, Unit, duration, time_text
 
 Statement = Formula | Predicate
 Span = tuple[Duration, Duration | None]
@@ -58,6 +62,48 @@ def change(signal: LiveSignal) -> Predicate:
     if not isinstance(signal, LiveSignal):
         raise FormulaError(f"change takes a signal, not {signal!r}; of a condition write rise(...) or fall(...)")
     return signal.changes()
+
+
+@overload
+def delay(what: Statement, span: Duration) -> Formula: ...
+@overload
+def delay(what: LiveSignal | Expression, span: Duration) -> PastExpression: ...
+def delay(what: Statement | LiveSignal | Expression, span: Duration) -> Formula | PastExpression:
+    """What it was ``span`` ago: a condition, or a number to calculate with. Unknown where nothing had come yet."""
+    length = duration(span, "delay")
+    number = expression_of(what)
+    if number is None:
+        return _shift(formula_of(what), length)
+    text = f"delay({number.text}, {time_text(length)})"
+    return PastExpression(delayed(number.term, length), text, number.unit, number.measure, span=number.span)
+
+
+def derivative(signal: LiveSignal) -> PastExpression:
+    """The change of a signal per second between its last two samples, held until the next one comes.
+
+    The unit is that of the signal per second; a speed's compares with ``mps2``. Unknown before the second sample, and
+    where the signal had been lost between the two.
+    """
+    if not isinstance(signal, LiveSignal):
+        raise FormulaError(f"derivative takes a signal, not {signal!r}: what is calculated has no samples of its own")
+    measure = measure_named(signal.unit)
+    if measure is not None:
+        dimension = _RATES.get(measure.dimension, f"{measure.dimension} per second")
+        measure = Unit(f"{measure.symbol}/s", dimension, measure.factor)
+    text = f"derivative({signal.short_name})"
+    return PastExpression(Leaf(signal, slope=True), text, f"{signal.unit or '1'}/s", measure, span=True)
+
+
+_RATES = {"speed": "acceleration", "length": "speed", "charge": "current", "energy": "power", "time": "ratio"}
+
+
+class PastExpression(Expression):
+    """A number that needs the past: comparing gives a formula, which is judged over time, and no predicate."""
+
+    __slots__ = ()
+
+    def _statement(self, limits: tuple[float, float], slack: float, *, outside: bool, text: str) -> Formula:  # type: ignore[override]
+        return Compare(self.term, limits, slack=slack, outside=outside, text=text, unit=self.unit)
 
 
 def _over(word: str, statement: Statement, within: Duration | None, between: Span | None, *, every: bool) -> Formula:

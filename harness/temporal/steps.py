@@ -50,8 +50,8 @@ class StepFunction:
 
 def constant(first: int, lo: float, hi: float) -> StepFunction:
     """One value from ``first`` on."""
-    low = np.array([lo])
-    return StepFunction(np.array([first], np.int64), low, low if lo == hi else np.array([hi]))
+    low = np.array([lo], np.float64)
+    return StepFunction(np.array([first], np.int64), low, low if lo == hi else np.array([hi], np.float64))
 
 
 def negate(steps: StepFunction) -> StepFunction:
