@@ -111,7 +111,7 @@ class StreamWriter:
     """A :class:`LogWriter` that puts the pieces of an encoder into files, one after the other.
 
     path: of the first file. head: what it begins with. encoder: makes the format's encoder for each file.
-    rotate: size in bytes from which on the next file is begun, ``name.002.blf`` after ``name.blf``; None: one file.
+    rotate: size in bytes from which on the next file is begun, ``name_002.blf`` after ``name.blf``; None: one file.
     working: the name of a file while it is written, where that is another; finished: called with the final name of
     every file that is complete.
     """
@@ -196,7 +196,7 @@ class StreamWriter:
 
     def _open(self) -> None:
         number = len(self.paths) + 1
-        path = self._first if number == 1 else self._first.with_suffix(f".{number:03d}{self._first.suffix}")
+        path = self._first if number == 1 else self._first.with_stem(f"{self._first.stem}_{number:03d}")
         head = self._head
         if number > 1:
             head = replace(head, metadata={**head.metadata, "part": str(number)})

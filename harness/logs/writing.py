@@ -50,7 +50,7 @@ def open_writer(
     the head of the file, such as ``{"bench": "virtual", "test": "suites/...", "database body.dbc": "<sha256>"}``;
     candump has no room for it. start: Unix time of time 0 in ns; None: in virtual time, which has none. own: names of
     the nodes whose frames are the tester's own (``Tx``). rotate: from this size (bytes) on the next file is begun,
-    ``name.002.blf`` after ``name.blf``, each complete with head and metadata; None or 0: one file.
+    ``name_002.blf`` after ``name.blf``, each complete with head and metadata; None or 0: one file.
 
     Raises :class:`~harness.errors.LogError` for another suffix, and when the file cannot be written;
     :class:`~harness.errors.MissingExtra` for MF4 without asammdf.

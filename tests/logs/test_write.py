@@ -208,7 +208,7 @@ def test_rotation(form: str, tmp_path: Path) -> None:
         writer.write(each)
     writer.close()
     parts = list(writer.paths)
-    assert [part.name for part in parts[:2]] == [f"drive.v2.{form}", f"drive.v2.002.{form}"]
+    assert [part.name for part in parts[:2]] == [f"drive.v2.{form}", f"drive.v2_002.{form}"]
     assert set(tmp_path.iterdir()) == set(parts)
     assert [time for part in parts for time in times_of(part)] == times
     assert all(part.stat().st_size >= 10_000 for part in parts[:-1])
@@ -222,7 +222,7 @@ def test_rotation_leaves_no_empty_last_file(tmp_path: Path) -> None:
     for each in frames_at(0, 1):
         writer.write(each)
     writer.close()
-    assert [path.name for path in writer.paths] == ["a.asc", "a.002.asc"]
+    assert [path.name for path in writer.paths] == ["a.asc", "a_002.asc"]
 
 
 def test_a_discarded_recording_leaves_nothing(tmp_path: Path) -> None:
