@@ -134,9 +134,13 @@ def attach_plots(records: Sequence[WorldRecord], rendered: Rendered) -> str | No
         if step is not None and _matters(event)
     ]
     first: str | None = None
-    for record, event, step in wanted[:PLOTS]:
+    shown: list[tuple[object, ...]] = []
+    for record, event, step in wanted:
         plot = plot_of(record, event)
-        if plot is not None:
+        # A monitor says at its end once more what it said at the instant of the violation.
+        same = () if plot is None else (id(record), plot.start, plot.window, *(lane.name for lane in plot.lanes))
+        if plot is not None and same not in shown and len(shown) < PLOTS:
+            shown.append(same)
             picture = render(plot)
             attach(step, plot_name(event), picture, "image/svg+xml", "svg")
             first = first or (picture if event.kind != "plot" else None)

@@ -16,10 +16,7 @@ def reaction(predicate: Predicate, since: int, within: int, at: int | None, seen
         taken = at - since
         margin = time_text(within - taken)
         actual = f"after {time_text(taken)}: {_values(seen)}"
-        measures = (
-            Measure(f"reaction time of {text}", taken / 1e6, "ms", "lower"),
-            Measure(f"margin of {text} within {time_text(within)}", (within - taken) / 1e6, "ms"),
-        )
+        measures = (Measure(f"reaction time of {text}", taken / 1e6, "ms", "lower"),)
     elif at is not None:
         margin = time_text(within - (at - since))
         actual = f"only after {time_text(at - since)}: {_values(seen)}"

@@ -7,36 +7,32 @@ from typing import Any
 
 
 def metrics(tests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The metrics of tests as :func:`harness.evidence.json_sink.facts_of` describes them, each with its ``node``.
+    """The metrics of tests as :func:`harness.evidence.json_sink.facts_of` describes them.
 
-    One per measure of a passed check and per channel. The cases of a parametrised test, and what one test measures
-    several times, are samples of one metric.
+    One sample per measure of a check, and per world and channel. What several tests measure under one name is one
+    metric, of which Allure shows mean, smallest and greatest.
 
     >>> measure = {"name": "reaction time of Lamp == On", "value": 32.5, "unit": "ms", "better": "lower"}
-    >>> test = {"node": "test_lamp.py::test_on[3]", "checks": [{"measures": [measure]}], "worlds": []}
-    >>> [(each["title"], each["value"], each["unit"]) for each in metrics([test])]
-    [('reaction time of Lamp == On (on)', 32.5, 'ms')]
+    >>> test = {"checks": [{"measures": [measure]}], "worlds": [{"bus_load": {"body": 0.25}}]}
+    >>> [(each["key"], each["value"], each["unit"], each["groupTitle"]) for each in metrics([test])]
+    [('reaction time of Lamp == On', 32.5, 'ms', 'Reaction times'), ('bus load of body', 25.0, '%', 'Bus load')]
     """
     found: list[dict[str, Any]] = []
+
+    def add(group: str, name: str, value: float, unit: str, better: str) -> None:
+        found.append(
+            {
+                "id": str(len(found)), "key": name, "value": round(value, 6), "start": 0, "stop": 0,
+                "title": name, "unit": unit, "better": better, "group": group, "groupTitle": group,
+            }
+        )  # fmt: skip
+
     for test in tests:
-        node = str(test["node"]).partition("[")[0]
-        short = node.rpartition("::")[2].removeprefix("test_").replace("_", " ")
         for check in test["checks"]:
             for each in check["measures"]:
-                group = "reaction times" if each["better"] == "lower" else "margins"
-                found.append(_metric(found, group, f"{node}: {each['name']}", f"{each['name']} ({short})", each))
+                group = "Reaction times" if each["better"] == "lower" else "Margins"
+                add(group, each["name"], each["value"], each["unit"], each["better"])
         for world in test["worlds"]:
             for channel, load in world["bus_load"].items():
-                measured = {"value": load * 100, "unit": "%", "better": "lower"}
-                found.append(_metric(found, "bus load", f"bus load of {channel}", f"bus load of {channel}", measured))
+                add("Bus load", f"bus load of {channel}", load * 100, "%", "lower")
     return found
-
-
-def _metric(
-    before: list[dict[str, Any]], group: str, key: str, title: str, measured: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "id": f"{key} #{len(before)}", "key": key, "value": measured["value"], "start": 0, "stop": 0,
-        "title": title, "unit": measured["unit"], "better": measured["better"],
-        "group": group, "groupTitle": group.capitalize(),
-    }  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 from harness.errors import HarnessError, IntegrityError, LogError, StimulatesRecording
 from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.events import Event
-from harness.evidence.json_sink import describe_bench, facts_of
+from harness.evidence.json_sink import describe_bench, facts_of, shown_path
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.labels import known_requirements
@@ -203,6 +203,9 @@ class Run:
 
     def _command(self, item: pytest.Item, records: Sequence[WorldRecord], tested: Property | None) -> str:
         extra = (tested.reproduction,) if tested is not None and tested.reproduction else ()
+        if not records:
+            extra += ("--bench", shown_path(self.worlds.bench_file, self.config.rootpath))
+            extra += ("--harness-seed", str(self.worlds.seed))
         return reproduction(item.nodeid, records, self.config.rootpath, *extra)
 
     def _keep_recordings(self, paths: Sequence[Path]) -> None:

@@ -19,6 +19,9 @@ from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
 from harness.pytest_support.recorders import Recorders
 
+SHORTEST_LOAD_NS = 100_000_000
+"""What a bus load is told of at least: over a few frames it says nothing."""
+
 NOTED = 3
 """How many more failures a failure mentions."""
 
@@ -106,7 +109,7 @@ class Share:
         world = self.world.bench.world
         window = world.loop.now - self.since
         found = {}
-        for name, channel in world.channels.items() if window > 0 else ():
+        for name, channel in world.channels.items() if window >= SHORTEST_LOAD_NS else ():
             with suppress(BusError):  # a bus that does not remember all of it has none to tell
                 found[name] = channel.bus.load(window)
         return found

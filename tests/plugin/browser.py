@@ -92,6 +92,19 @@ class Page:
         """A mouse event: ``mouseMoved``, ``mouseWheel`` …"""
         self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
+    def click(self, text: str) -> None:
+        """Click on the last element that shows just this text, once there is one."""
+        find = (
+            "[...document.querySelectorAll('*')].filter((each) => [...each.childNodes].some((node) => "
+            f"node.nodeType === 3 && node.data.trim() === {json.dumps(text)}) && each.getClientRects().length).at(-1)"
+        )
+        self.wait_for(f"!!({find})", repr(text))
+        at = f"(() => {{ const e = {find}; e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect(); "
+        x, y = self.evaluate(at + "return [r.x + r.width / 2, r.y + r.height / 2] })()")
+        self.mouse("mouseMoved", x, y)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.mouse(kind, x, y, button="left", clickCount=1)
+
     def screenshot(self, path: Path) -> None:
         """What the window shows, as a PNG."""
         path.parent.mkdir(parents=True, exist_ok=True)
