@@ -202,10 +202,10 @@ class Run:
                 self.benches[path] = describe_bench(record, root)
 
     def _command(self, item: pytest.Item, records: Sequence[WorldRecord], tested: Property | None) -> str:
-        extra = (tested.reproduction,) if tested is not None and tested.reproduction else ()
-        if not records:
-            extra += ("--bench", shown_path(self.worlds.bench_file, self.config.rootpath))
-            extra += ("--harness-seed", str(self.worlds.seed))
+        extra = [tested.reproduction] if tested is not None and tested.reproduction else []
+        if not records:  # it came to no world
+            extra += ["--bench", shown_path(self.worlds.bench_file, self.config.rootpath)]
+            extra += ["--harness-seed", str(self.worlds.seed)]
         return reproduction(item.nodeid, records, self.config.rootpath, *extra)
 
     def _keep_recordings(self, paths: Sequence[Path]) -> None:
