@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from harness.temporal.formula import And, Formula, Not, Or, Until, Window
+from harness.temporal.judging import has_deadline
 from harness.temporal.sampling import Samples
 from harness.temporal.steps import (
     Numbers,
@@ -167,12 +168,3 @@ class Evaluation:
         met = np.where(wanted.lo.take(place) >= 0, instant, ahead)
         left[holds] = at[holds] + formula.end - met
         return left
-
-
-def has_deadline(formula: Formula) -> bool:
-    """Whether :meth:`Evaluation.time_margin` can be finite."""
-    if isinstance(formula, And | Or):
-        return any(has_deadline(part) for part in formula.parts)
-    if isinstance(formula, Until) or (isinstance(formula, Window) and not formula.every):
-        return formula.end is not None and formula.end > 0
-    return False

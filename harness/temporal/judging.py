@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from harness.monitors.monitor import Violation
@@ -16,6 +16,9 @@ from harness.temporal.formula import And, Compare, Formula, Interval, Not, Or, U
 from harness.units import time_text
 
 Ruling = Literal["passed", "failed", "inconclusive"]
+
+LISTED = 20
+"""How many violations are described; all are counted."""
 
 
 class Part(NamedTuple):
@@ -182,3 +185,41 @@ def blame(formula: Formula, value: Callable[[Formula], Interval], *, holds: bool
 
 def _decided(value: Interval, holds: bool) -> bool:
     return value[0] >= 0 if holds else value[1] < 0
+
+
+def has_deadline(formula: Formula) -> bool:
+    """Whether it may come too late: a bounded ``eventually`` or ``until`` that stands in no other temporal operator."""
+    if isinstance(formula, And | Or):
+        return any(has_deadline(part) for part in formula.parts)
+    if isinstance(formula, Until) or (isinstance(formula, Window) and not formula.every):
+        return formula.end is not None and formula.end > 0
+    return False
+
+
+def violation_of(
+    part: Part, check: str, time: int, start: int, end: int, rho: float, actual: str, signals: tuple[LiveSignal, ...]
+) -> Violation:
+    """A violation of a part in the reader's words; rho: its robustness; signals: those to blame."""
+    channels = {signal.channel for signal in signals}
+    messages = {signal.message.name for signal in signals}
+    return Violation(
+        "property",
+        check,
+        time,
+        start,
+        end,
+        part.operand.describe() if part.every else part.text,
+        actual,
+        margin=rho if math.isfinite(rho) else None,
+        unit=unit_of(part.operand) if math.isfinite(rho) else "",
+        channel=channels.pop() if len(channels) == 1 else "",
+        message=messages.pop() if len(messages) == 1 else "",
+        signals=tuple(signal.path for signal in signals),
+    )
+
+
+def prolonged(violation: Violation, stop: int, rho: float) -> Violation:
+    """It lasts until ``stop``, with a robustness of ``rho`` there."""
+    end = violation.end if violation.time > violation.start else stop
+    margin = min(violation.margin, rho) if violation.margin is not None and math.isfinite(rho) else None
+    return replace(violation, end=end, margin=margin, unit=violation.unit if margin is not None else "")

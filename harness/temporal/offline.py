@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from harness.monitors.monitor import Violation
 from harness.signals.column import SignalColumn
 from harness.signals.live import LiveSignal
-from harness.temporal.evaluation import Evaluation, has_deadline
+from harness.temporal.evaluation import Evaluation
 from harness.temporal.formula import Formula, atoms, formula_of
-from harness.temporal.judging import Judgement, Part, Tally, blame, conclude, parts, ready, unit_of
+from harness.temporal.judging import (
+    LISTED,
+    Judgement,
+    Part,
+    Tally,
+    blame,
+    conclude,
+    has_deadline,
+    parts,
+    prolonged,
+    ready,
+    violation_of,
+)
 from harness.temporal.operators import Statement
 from harness.temporal.sampling import Samples
 from harness.temporal.steps import StepFunction
@@ -25,9 +36,6 @@ from harness.units import time_text
 
 Columns = Mapping[str, SignalColumn]
 """Columns by path (``channel.Message.Signal``). A signal without one was never received."""
-
-LISTED = 20
-"""How many violations are described; all are counted."""
 
 
 def robustness(formula: Statement, columns: Columns, begin: int, end: int, *, clip: bool = False) -> StepFunction:
@@ -202,7 +210,7 @@ class _Demand:
         tally = self.tally
         if self._last_false == start - 1 and start != self._begin + tally.part.start:
             if tally.count <= LISTED:
-                tally.violations[-1] = _prolonged(tally.violations[-1], stop, rho)
+                tally.violations[-1] = prolonged(tally.violations[-1], stop, rho)
         else:
             tally.count += 1
             if tally.count <= LISTED:
@@ -217,7 +225,7 @@ class _Demand:
         signals = tuple(dict.fromkeys(blame(part.operand, lambda each: evaluation.of(each, start, start).at(start))))
         instants = dict.fromkeys((start, time))
         actual = "; ".join(f"{_shown(samples, signals, each)} at {time_text(each)}" for each in instants)
-        return _violation(part, self._check, time, start, time if time > start else stop, rho, actual, signals)
+        return violation_of(part, self._check, time, start, time if time > start else stop, rho, actual, signals)
 
     def _certain(self, samples: Samples, start: int, end: int) -> int:
         """The first instant at which, whatever comes later, the demand is violated at ``start`` or soon after."""
@@ -248,7 +256,7 @@ class _Demand:
             rho = -math.inf if tally.hi is None else tally.hi
             tally.count = 1
             tally.time_margin = -math.inf
-            tally.violations = [_violation(part, self._check, time, start, time, rho, actual, signals)]
+            tally.violations = [violation_of(part, self._check, time, start, time, rho, actual, signals)]
 
 
 class _Readiness:
@@ -289,33 +297,6 @@ def _stretches(steps: StepFunction, false: np.ndarray, last: int) -> Iterator[tu
     for begin, end in borders.reshape(-1, 2).tolist():
         stop = last if end == len(steps) else int(steps.time[end]) - 1
         yield int(steps.time[begin]), stop, float(steps.hi[begin:end].min())
-
-
-def _violation(
-    part: Part, check: str, time: int, start: int, end: int, rho: float, actual: str, signals: tuple[LiveSignal, ...]
-) -> Violation:
-    channels = {signal.channel for signal in signals}
-    messages = {signal.message.name for signal in signals}
-    return Violation(
-        "property",
-        check,
-        time,
-        start,
-        end,
-        part.operand.describe() if part.every else part.text,
-        actual,
-        margin=rho if math.isfinite(rho) else None,
-        unit=unit_of(part.operand) if math.isfinite(rho) else "",
-        channel=channels.pop() if len(channels) == 1 else "",
-        message=messages.pop() if len(messages) == 1 else "",
-        signals=tuple(signal.path for signal in signals),
-    )
-
-
-def _prolonged(violation: Violation, stop: int, rho: float) -> Violation:
-    end = violation.end if violation.time > violation.start else stop
-    margin = min(violation.margin, rho) if violation.margin is not None and math.isfinite(rho) else None
-    return replace(violation, end=end, margin=margin, unit=violation.unit if margin is not None else "")
 
 
 def _shown(samples: Samples, signals: tuple[LiveSignal, ...], time: int) -> str:
