@@ -143,7 +143,11 @@ class Contents(Check):
             if frame.remote:
                 return NOTHING
             faults = self._remember(frame[1])
-        return self.note(*[violation_of(self.rule, rx, fault) for fault in faults]) if faults else NOTHING
+        return (
+            self.note(*[violation_of(self.rule, rx, fault) for fault in faults])
+            if faults and not frame.remote
+            else NOTHING
+        )
 
     def faults(self, data: bytes) -> tuple[Fault, ...]:
         """All that is wrong with a payload."""

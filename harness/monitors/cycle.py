@@ -3,7 +3,8 @@
 What a gap may be follows the send type. A purely cyclic message keeps its cycle time both ways; where changes, writes
 or activity send it too, frames come in between, and only the longest gap counts (and the minimum delay). A message that
 is not sent cyclically has no check. The first frame has to come within some cycles of the begin. A frame that came too
-late is followed by a shorter gap, as schedules are absolute: that one is not judged for being short.
+late, or the first one, may be followed by shorter gaps, as schedules are absolute and what waited goes out at once: within
+a cycle after it no gap is judged for being short.
 """
 
 from __future__ import annotations
@@ -41,24 +42,34 @@ class Sleeper(Protocol):
         """Its cycle time, ns."""
 
 
-class NetworkSleep:
+class NetworkSleep(Check):
     """Tells one channel's silence as a whole from one message's: the first is sleep, the second a fault.
 
     A gap is therefore certain only :attr:`settle` ns after the longest allowed one: is any of the nodes that keep the
     network awake heard until then, later than :data:`SPREAD_NS` after it began to be too long, the network is awake.
     A network whose nodes are all dead cannot be told from one that sleeps.
+
+    Every :attr:`period` ns, counted from the begin, it asks whether anybody was heard since it asked before; if
+    nobody was, the network slept then, and what wakes up after that begins its cycles anew.
     """
 
-    def __init__(self) -> None:
+    family = "network sleep"
+
+    def __init__(self, channel: str) -> None:
+        super().__init__()
+        self.title = f"sleep of {channel}"
         self._awake: list[Sleeper] = []
-        self.period = 0
-        """How often to look again, ns: two of the shortest cycles of the nodes that keep the network awake."""
+        self.period = 1 << 62
+        """How often to look, ns: two of the shortest cycles of the nodes that keep the network awake."""
+        self.slept = NEVER
+        """When it was asleep last, as far as is known, ns."""
+        self._look = 0
+        self._times = 0
 
     def listen_to(self, sleeper: Sleeper) -> None:
         """A message of a node that keeps the network awake."""
         self._awake.append(sleeper)
-        shortest = min(each.cycle for each in self._awake)
-        self.period = 2 * shortest
+        self.period = 2 * min(each.cycle for each in self._awake)
 
     @property
     def settle(self) -> int:
@@ -66,13 +77,40 @@ class NetworkSleep:
         return SPREAD_NS + self.period
 
     @property
-    def awake(self) -> Sequence[Sleeper]:
-        """The messages of the nodes that keep the network awake."""
-        return self._awake
+    def due(self) -> int | None:
+        """When to look next, ns; None without anybody to listen to."""
+        return self._look if self._awake else None
+
+    def wants(self, channel: str) -> Container[int]:
+        """Nothing: the checks of the messages know when they were heard."""
+        return ()
+
+    def begin(self, time: int) -> None:
+        """Look from here."""
+        super().begin(time)
+        self._look = time + self.period
+
+    def advance(self, time: int) -> Sequence[Violation]:
+        """Has anybody been heard?"""
+        while self._awake and time >= self._look:
+            if not any(each.last > self._look - self.period for each in self._awake):
+                self.slept = self._look
+                self._times += 1
+            self._look += self.period
+        return NOTHING
+
+    def awake(self, time: int) -> bool:
+        """Whether somebody has been heard within the last :attr:`period` before ``time`` (ns)."""
+        return any(each.last >= time - self.period for each in self._awake)
 
     def heard(self, since: int) -> bool:
         """Whether somebody has been heard later than a spread after ``since`` (ns)."""
         return any(each.last > since + SPREAD_NS for each in self._awake)
+
+    def finish(self, time: int) -> Sequence[Outcome]:
+        """How long it slept."""
+        slept = self._times * self.period if self._times else 0
+        return self.outcome(time - self.began, statistics=[("asleep", time_text(slept))])
 
 
 class CycleCheck(Check):
@@ -102,6 +140,7 @@ class CycleCheck(Check):
         """When the last frame ended, ns; long ago where there was none."""
         self._sleep = sleep
         self._low = low
+        self._strict_from = 0  # until then no gap is judged for being short
         self._gaps: list[int] = []
         self._mode = _FIRST
         self._begin = 0
@@ -134,6 +173,11 @@ class CycleCheck(Check):
         else:
             return self._look
         return due if self._sleep is None else due + self._sleep.settle
+
+    @property
+    def sleep(self) -> NetworkSleep | None:
+        """What tells that its network sleeps; None where that does not."""
+        return self._sleep
 
     @property
     def calm(self) -> bool:
@@ -192,17 +236,21 @@ class CycleCheck(Check):
     def _unusual(self, rx: Received, gap: int) -> Sequence[Violation]:
         """A frame that is the first, or whose gap is too long, too short, or not to be judged for being short."""
         mode, self._mode = self._mode, _RUNNING
-        relaxed = self._low == _IMPOSSIBLE
-        if mode == _MISSING:
-            if gap < _IMPOSSIBLE // 2:
-                self._gaps.append(gap)
-            return NOTHING  # the next gap may be short
-        self._low = self.shortest
+        time = rx.time
         if mode != _RUNNING:
+            self._strict_from = time + self.cycle
+            if mode == _MISSING and gap < _IMPOSSIBLE // 2:
+                self._gaps.append(gap)
+            return NOTHING
+        relaxed = self._low == _IMPOSSIBLE
+        if relaxed and time >= self._strict_from:
+            self._low = self.shortest
+        if gap < self.shortest and self._sleep is not None and self._sleep.slept > time - gap:
+            self._low, self._strict_from = _IMPOSSIBLE, time + self.cycle
             return NOTHING
         self._gaps.append(gap)
         if gap > self.longest:
-            self._low = _IMPOSSIBLE
+            self._low, self._strict_from = _IMPOSSIBLE, time + self.cycle
             margin = self.longest - gap
             return self._violated(rx.time, rx.time - gap, rx.time, self.longest, f"after {time_text(gap)}", margin, rx)
         if relaxed or gap >= self.shortest:

@@ -18,8 +18,10 @@ MOST_WAITING = 64
 class LatencyCheck(Check):
     """From the end of every frame of a message to the end of its copy, first come first copied.
 
+    Frames that are too old when a copy comes that may belong to a later one were not copied at all.
     within: longest latency, ns. A frame with a wrong checksum is not to be copied, and is not waited for. More
-    than 64 frames that wait at the same time count as lost. sleep: of the copy's network, where it may sleep.
+    than 64 frames that wait at the same time count as lost. sleep: of the copy's network, where it may sleep: nothing
+    is waited for while nobody is heard there.
     """
 
     family = "gateway latencies"
@@ -71,19 +73,25 @@ class LatencyCheck(Check):
         """A frame to be copied, or a copy."""
         source = self.source
         if rx.channel == source.channel and rx.frame.key == source.message.key:
-            if source.protector is None or source.protector.check(rx.frame.data).crc_ok:
+            awake = self._sleep is None or self._sleep.awake(rx.time)
+            if awake and (source.protector is None or source.protector.check(rx.frame.data).crc_ok):
                 self._pending.append(rx)
             if len(self._pending) > MOST_WAITING:
                 return self._late(self._pending.popleft(), rx.time)
             return NOTHING
         if not self._pending:
             return NOTHING  # copies of frames from before the begin
+        found: list[Violation] = []
+        oldest_in_time = rx.time - self.within
+        if self._pending[-1].time >= oldest_in_time:  # it belongs to one in time: those before were not copied
+            while self._pending[0].time < oldest_in_time:
+                found += self._late(self._pending.popleft(), rx.time)
         waited = self._pending.popleft()
         latency = rx.time - waited.time
         self._copies += 1
         self._sum += latency
         self._worst = latency if self._worst is None else max(self._worst, latency)
-        return NOTHING if latency <= self.within else self._late(waited, rx.time, rx)
+        return found if latency <= self.within else self._late(waited, rx.time, rx)
 
     def advance(self, time: int) -> Sequence[Violation]:
         """Has it been copied?"""
