@@ -175,9 +175,8 @@ class Run:
         return property_of(item, self.worlds, self.allure.steps if self.allure is not None else None, seed)
 
     def _leave_evidence(self, item: pytest.Item, failure: BaseException | None, tested: Property | None) -> None:
-        used = [(share, share.record(loads=self._wants_facts)) for share in self.worlds.shares]
-        used = [(share, record) for share, record in used if record.events or not record.since]
-        records = [record for _, record in used]
+        records = [share.record(loads=self._wants_facts) for share in self.worlds.shares]
+        records = [record for record in records if record.events or not record.since]
         if records and not self.environment:
             self.environment = describe_world(records[0])
         failed = failure is not None and not isinstance(failure, (pytest.skip.Exception, pytest.xfail.Exception))
@@ -191,7 +190,9 @@ class Run:
             if tested is not None:
                 self.allure.parameters(tested.parameters())
         if self.recorders.wants(red=failed):
-            self._keep_recordings(self.recorders.finish([share.world.bench for share, _ in used]))
+            self._keep_recordings(
+                self.recorders.finish([share.world.bench for share in self.worlds.shares if share.ran])
+            )
 
     def _take_facts(self, records: Sequence[WorldRecord], command: str) -> None:
         root = self.config.rootpath

@@ -84,6 +84,11 @@ class Share:
     first_collected: int = 0
 
     @property
+    def ran(self) -> bool:
+        """Whether time has passed in it, or it was made for the test."""
+        return not self.since or self.world.bench.world.loop.now > self.since
+
+    @property
     def collected(self) -> list[str]:
         """The problems with frames that the policy *collect* noted in it."""
         return self.world.bench.incidents.collected[self.first_collected :]
