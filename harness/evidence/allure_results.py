@@ -23,6 +23,7 @@ from allure_commons.model2 import (
     TestResult,
     TestStepResult,
 )
+from allure_commons.types import ParameterMode
 from allure_commons.utils import now
 
 from harness.evidence.decoded import changes_page
@@ -212,12 +213,15 @@ def add_link(result: TestResult, url: str, name: str) -> None:
     result.links.append(Link(type="requirement", url=url, name=name))
 
 
-def add_parameter(result: TestResult, name: str, value: str, *, identifies: bool = False) -> None:
-    """Show a value, without making it part of the test's identity: so its history goes on when the value changes.
+def add_parameter(result: TestResult, name: str, value: str) -> None:
+    """Show a value without making it part of the test's identity, so that its history goes on when it changes."""
+    result.parameters.append(Parameter(name=name, value=value, excluded=True))
 
-    identifies: make it a part, so that two values are two tests.
-    """
-    result.parameters.append(Parameter(name=name, value=value, excluded=None if identifies else True))
+
+def add_identity(result: TestResult, name: str, value: str) -> None:
+    """Make a value part of the test's identity, so that two values are two tests; as a label it is shown already."""
+    add_label(result, name, value)
+    result.parameters.append(Parameter(name=name, value=value, mode=ParameterMode.HIDDEN.value))
 
 
 def set_verdict(result: TestResult, verdict: Verdict, message: str) -> None:

@@ -24,15 +24,15 @@ from harness.units import time_text
 
 LANES = 8
 """Signals in one plot at most."""
-MARKS = 14
-"""Events with a label in one plot at most; further ones are lines without."""
+MARKS, LABELS = 40, 14
+"""Events in one plot at most, and how many of them have a label: the latest ones."""
 
 _WIDTH, _LEFT, _RIGHT = 860, 92, 14
 _PLOT = _WIDTH - _LEFT - _RIGHT
 _NUMBERS, _LABELS = 92, 26
 """Height of a lane with numbers, and of each label of an enumeration, pixels."""
 _HEAD, _ROW, _NAME, _GAP = 46, 15, 18, 8
-_PATH_BYTES = 42_000
+_PATH_BYTES = 38_000
 """Of all curves together: what keeps a file below 60 kB."""
 _LETTER = 6.1
 """Width of a letter, pixels."""
@@ -130,7 +130,7 @@ def render(plot: Plot) -> str:
         "reference": plot.window[0] if plot.window else None,
     }  # fmt: skip
     height = y + 30
-    over = [*_window(plot, end, top, y), *(_mark_line(mark, plot, end, top, y) for mark in plot.marks)]
+    over = [*_window(plot, end, top, y), *(_mark_line(mark, plot, end, top, y) for mark in _shown(plot, end)[-MARKS:])]
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}" '
@@ -277,18 +277,21 @@ def _window(plot: Plot, end: int, top: float, bottom: float) -> Iterator[str]:
         yield f'<path class="k" d="M{left:.2f} {top - 4:.0f}V{bottom - 4:.0f}"/>'
 
 
+def _shown(plot: Plot, end: int) -> list[Mark]:
+    return sorted((mark for mark in plot.marks if plot.start <= mark.time <= end), key=lambda mark: mark.time)
+
+
 def _mark_line(mark: Mark, plot: Plot, end: int, top: float, bottom: float) -> str:
-    if not plot.start <= mark.time <= end:
-        return ""
+    text = escape(_clean(_shortened(mark.text, 80)))
     x = _x(mark.time, plot.start, end)
     return (
-        f'<path class="v" d="M{x:.2f} {top - 6:.0f}V{bottom - 4:.0f}"><title>{escape(_clean(mark.text))}</title></path>'
+        f'<path class="v" d="M{x:.2f} {top - 6:.0f}V{bottom - 4:.0f}"><title>{text}</title></path>'
     )
 
 
 def _label_rows(plot: Plot, end: int) -> tuple[int, list[str]]:
     """The labels of the events in as few rows as they need, so that none covers another; and how many rows."""
-    wanted = [(mark.time, mark.text, "s") for mark in plot.marks if plot.start <= mark.time <= end][:MARKS]
+    wanted = [(mark.time, mark.text, "s") for mark in _shown(plot, end)[-LABELS:]]
     if plot.window is not None:
         length = plot.window[1] - plot.window[0]
         shown = f"{'judged' if plot.passed else 'violated'} {time_text(length)}" if length else "violated here"

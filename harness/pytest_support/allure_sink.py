@@ -12,6 +12,7 @@ import pytest
 from allure_commons.model2 import TestResult
 
 from harness.evidence.allure_results import (
+    add_identity,
     add_label,
     add_link,
     add_parameter,
@@ -50,9 +51,7 @@ class AllureSink:
         self.steps.begin()
         result = self.steps.result
         if result is not None:
-            # Part of what identifies the result: the same test on another bench is another result.
-            add_parameter(result, "bench", self.bench, identifies=True)
-            add_label(result, "bench", self.bench)
+            add_identity(result, "bench", self.bench)  # the same test on another bench is another result
             for name, value in labels(item, requirements, self.title):
                 add_label(result, name, value)
             for each in requirements:
