@@ -101,9 +101,7 @@ class Atoms:
             if key not in self._feeds:
                 of_message = {each.path for each in formula.signals if (each.channel, each.message.key) == key}
                 passes = all(
-                    repeats(atom)
-                    for atom in self.by_formula
-                    if any(each.path in of_message for each in atom.signals)
+                    repeats(atom) for atom in self.by_formula if any(each.path in of_message for each in atom.signals)
                 )
                 self._feeds[key] = _Feed(track.timeout, passes)
             self._feeds[key].tracks.append(track)
@@ -217,6 +215,11 @@ class Atoms:
     def fresh(self) -> int:
         """How many segments nobody has been given yet."""
         return sum(atom.fresh for atom in self.by_formula.values())
+
+    @property
+    def kept(self) -> int:
+        """How many segments are kept."""
+        return sum(len(atom.log) for atom in self.by_formula.values())
 
     def batch(self, upto: int) -> dict[Formula, Sequence[Segment]]:
         """What nobody has been given yet, up to an instant that is over."""

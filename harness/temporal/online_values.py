@@ -346,7 +346,7 @@ def _stream(formula: Formula, first: int, last: int | None, limit: Limit, taps: 
     if isinstance(formula, Window | Until) and formula.end is None and last is None:
         raise FormulaError(
             f"'{formula}' looks from every instant to the end of the run, so watching it needs memory without bound: "
-            "give it a bound such as within=10 * s, or judge a recording (harness check, harness.temporal.offline.judge)"
+            "give it a bound such as within=10 * s, or judge a recording with harness check or harness.temporal.offline"
         )
     if isinstance(formula, Window):
         start, end = formula.start, formula.end
