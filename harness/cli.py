@@ -11,6 +11,8 @@
     its signals in a file for other tools: MF4, Parquet or CSV.
 ``harness diff ONE OTHER --bench FILE``
     compares two recordings signal by signal.
+``harness simulate BENCH --slcan | --interface NAME``
+    the simulated nodes of a bench as a process of its own, in real time.
 
 Exit codes of ``run`` are pytest's, whatever becomes of the report.
 """
@@ -31,6 +33,7 @@ from harness.errors import ReportError
 from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
 from harness.offline import cli_decode, cli_diff
+from harness.serve import cli_simulate
 
 REPORTS = Path("reports")
 RESULTS = REPORTS / "results"
@@ -73,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     diff = commands.add_parser("diff", help="compare two recordings signal by signal")
     cli_diff.add_options(diff)
     diff.set_defaults(run=cli_diff.run)
+    simulate = commands.add_parser("simulate", help="serve a bench's simulated nodes in real time to any CAN interface")
+    cli_simulate.add_options(simulate)
+    simulate.set_defaults(run=cli_simulate.run)
     return parser
 
 

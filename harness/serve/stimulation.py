@@ -1,0 +1,107 @@
+"""Stimulation frames: how a tester moves the plant of a served vehicle, and resets it.
+
+They stand in no vehicle database, and no simulated node sees them. Both have 8 bytes and a 29-bit identifier:
+
+=================  ==============================================================================================
+0x1FFFFFF0         tester to server: operation (1 byte), number (1), subject (2, little endian), value (4, IEEE 754)
+0x1FFFFFF1         server to tester: operation + 0x80 (1), number of the request (1), status (2), value (4)
+=================  ==============================================================================================
+
+The subject is a name's CRC-16/XMODEM (``binascii.crc_hqx(name, 0)``): of a role of the plant, or of a node.
+"""
+
+from __future__ import annotations
+
+import struct
+from binascii import crc_hqx
+from dataclasses import dataclass
+from enum import IntEnum
+
+from harness.frames import Frame
+
+REQUEST_ID, ANSWER_ID = 0x1FFF_FFF0, 0x1FFF_FFF1
+_LAYOUT = struct.Struct("<BBHf")
+_ANSWER = 0x80
+
+
+class Operation(IntEnum):
+    """What the tester asks for. The answer's value is 0 unless said otherwise."""
+
+    HELLO = 0
+    """Is a server there? Answers with the version of this protocol: 1."""
+    PLANT = 1
+    """Set the role ``subject`` to ``value``, in the role's unit."""
+    RESET = 2
+    """Reset the node ``subject``."""
+    POWER_OFF = 3
+    """Take the power from the node ``subject``."""
+    POWER_ON = 4
+    """Give it back."""
+    NEW_VEHICLE = 5
+    """A factory-new vehicle: all nodes, all memories, the plant. Answers when its nodes run."""
+    LATENESS = 6
+    """How late was the server at worst since it was last asked? Answers in seconds."""
+
+
+class Status(IntEnum):
+    """What became of a request."""
+
+    DONE = 0
+    UNKNOWN_SUBJECT = 1
+    VALUE_REFUSED = 2
+    UNKNOWN_OPERATION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request. number: 0 to 255, comes back in the answer. subject: see :func:`subject_of`; 0 for none."""
+
+    operation: int
+    number: int = 0
+    subject: int = 0
+    value: float = 0.0
+
+    def frame(self) -> Frame:
+        """As a frame.
+
+        >>> Request.of(Request(Operation.PLANT, 7, subject_of("cell_temperature"), 61.0).frame())
+        Request(operation=1, number=7, subject=38131, value=61.0)
+        """
+        return Frame(REQUEST_ID, _LAYOUT.pack(self.operation, self.number, self.subject, self.value), extended=True)
+
+    @classmethod
+    def of(cls, frame: Frame) -> Request | None:
+        """The request in a frame; None when it holds none."""
+        if frame.id != REQUEST_ID or not frame.extended or len(frame.data) != _LAYOUT.size:
+            return None
+        return cls(*_LAYOUT.unpack(frame.data))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answers to a request of that number."""
+
+    operation: int
+    number: int
+    status: Status
+    value: float = 0.0
+
+    def frame(self) -> Frame:
+        """As a frame."""
+        data = _LAYOUT.pack(self.operation | _ANSWER, self.number, self.status, self.value)
+        return Frame(ANSWER_ID, data, extended=True)
+
+    @classmethod
+    def of(cls, frame: Frame) -> Answer | None:
+        """The answer in a frame; None when it holds none."""
+        if frame.id != ANSWER_ID or not frame.extended or len(frame.data) != _LAYOUT.size:
+            return None
+        operation, number, status, value = _LAYOUT.unpack(frame.data)
+        if not operation & _ANSWER or status not in tuple(Status):
+            return None
+        return cls(operation & ~_ANSWER, number, Status(status), value)
+
+
+def subject_of(name: str) -> int:
+    """The number that stands for a name."""
+    return crc_hqx(name.encode(), 0)
