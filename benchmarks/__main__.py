@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-MODULES = ("kernel", "vehicle", "codec", "startup")
+MODULES = ("kernel", "vehicle", "codec", "startup", "decode")
 
 
 def main() -> None:

@@ -73,19 +73,23 @@ def raw_reader(signal: SignalDef) -> Callable[[Words], Numbers]:
     if place.bits > WORD:
         return _long_reader(place, signal.signed)
     top = _top_reader(place)
-    down = np.uint64(WORD - place.bits)
     if signal.is_float:
         return _float_reader(top, place.bits)
-    if signal.signed:
-        signed_down = np.int64(WORD - place.bits)
-        return lambda words: top(words).view(np.int64) >> signed_down
     if place.bits == WORD:
-        return top
-    return lambda words: (top(words) >> down).view(np.int64)
+        return (lambda words: top(words).view(np.int64)) if signal.signed else top
+    kind: type[np.int64 | np.uint64] = np.int64 if signal.signed else np.uint64
+    down = kind(WORD - place.bits)
+
+    def read(words: Words) -> Numbers:
+        bits = top(words).view(kind)
+        np.right_shift(bits, down, out=bits)
+        return bits.view(np.int64)
+
+    return read
 
 
 def _top_reader(place: Place) -> Callable[[Words], NDArray[np.uint64]]:
-    """A function that brings the bits to the top of a word; what is below them is undefined."""
+    """A function that brings the bits to the top of a word, in an array of its own; what is below is undefined."""
     bits = place.bits
     if place.order == "little":
         word, at = divmod(8 * place.first + place.shift, WORD)
@@ -105,7 +109,7 @@ def _shifted_up(
     order: Callable[[Words, int], NDArray[np.uint64]], word: int, shift: int
 ) -> Callable[[Words], NDArray[np.uint64]]:
     if shift == 0:
-        return lambda words: order(words, word)
+        return lambda words: order(words, word).copy()
     up = np.uint64(shift)
     return lambda words: order(words, word) << up
 

@@ -16,15 +16,14 @@ Counter({('body', 119): 1})
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UnknownSignalError, nearest
-from harness.logs.bits import Words
 from harness.logs.columns import ERROR, REMOTE, FrameColumns
 from harness.logs.key_index import KeyIndex
 from harness.logs.message_decode import MessageDecoder, decode_message, word_matrix
@@ -43,6 +42,13 @@ class Blocks(Protocol):
 
     def blocks(self) -> Iterator[FrameColumns]:
         """The frames, from the first to the last."""
+
+
+class Payloads(NamedTuple):
+    """Frames of one message, all long enough for it. time: int64[n]. words: uint64[n, k], their payloads."""
+
+    time: NDArray[np.int64]
+    words: NDArray[np.uint64]
 
 
 class Decoder:
@@ -76,49 +82,72 @@ class Decoder:
         self._index: KeyIndex | None = None
         self._index_of: tuple[str, ...] = ()
 
-    def empty(self) -> dict[str, SignalColumn]:
-        """All signals that it decodes by path, each without samples."""
-        found: dict[str, SignalColumn] = {}
-        for _, prefix, decoder in self._decoders:
-            if decoder is not None:
-                found.update({prefix + name: decoder.empty(name) for name in decoder.names})
-        return found
-
     def block(self, block: FrameColumns, channels: Sequence[str]) -> dict[str, SignalColumn]:
         """The signals that occur in a block, by path, in the order of the messages.
 
         channels: the names behind :attr:`FrameColumns.channel`. The columns of one message share their time array.
         """
-        index = self._index_for(tuple(channels))
+        found: dict[str, SignalColumn] = {}
+        for position, payloads in self._split(block, channels):
+            found.update(self._decoded(position, payloads))
+        return found
+
+    def whole(self, log: Blocks) -> dict[str, SignalColumn]:
+        """The signals of a whole recording, by path: every signal that it decodes, also without samples.
+
+        Only payloads are gathered block by block; they are decoded at the end, each message in one go.
+        """
+        gathered: list[list[Payloads]] = [[] for _ in self._decoders]
+        for block in log.blocks():
+            for position, payloads in self._split(block, log.channels):
+                gathered[position].append(payloads)
+        found: dict[str, SignalColumn] = {}
+        for position, (pieces, (_, prefix, decoder)) in enumerate(zip(gathered, self._decoders, strict=True)):
+            if pieces:
+                found.update(self._decoded(position, Payloads(*map(np.concatenate, zip(*pieces, strict=True)))))
+                pieces.clear()
+            if decoder is not None:
+                absent = [name for name in decoder.names if prefix + name not in found]
+                found.update({prefix + name: decoder.empty(name) for name in absent})
+        return found
+
+    def _split(self, block: FrameColumns, channels: Sequence[str]) -> Iterator[tuple[int, Payloads]]:
+        """The payloads of each message that holds a wanted signal, by its place among the decoders."""
         data = block.flags & (REMOTE | ERROR) == 0
         if not data.all():
             block = block[data]
         self.frames += len(block)
         self.end = max(self.end, int(block.time.max(initial=0)))
-        message = index.find(block.channel, block.key) + 1
+        message = self._index_for(tuple(channels)).find(block.channel, block.key)
         self._count_unknown(block, message == 0, channels)
         # A stable sort of small integers is a radix sort: the frames of a message in the order of the recording.
-        order = np.argsort(message.astype(np.min_scalar_type(len(self._decoders))), kind="stable")
+        order = np.argsort(message, kind="stable")
         ends = np.cumsum(np.bincount(message, minlength=len(self._decoders) + 1)).tolist()
-        return self._columns(block, order, list(pairwise(ends)))
-
-    def _columns(
-        self, block: FrameColumns, order: NDArray[np.intp], spans: Sequence[tuple[int, int]]
-    ) -> dict[str, SignalColumn]:
-        found: dict[str, SignalColumn] = {}
         words = word_matrix(block.data)
         time, length, first = block.time[order], block.length[order], words[:, 0][order]
-        for (channel, prefix, decoder), (start, end) in zip(self._decoders, spans, strict=True):
+        for position, ((channel, _, decoder), (start, end)) in enumerate(
+            zip(self._decoders, pairwise(ends), strict=True)
+        ):
             if decoder is None or start == end:
                 continue
             rows = slice(start, end)
-            payloads = Words(_fetch(first[rows], words, order[rows]))
-            columns, refused = decoder.decode(time[rows], length[rows], payloads)
-            if refused:
-                self.undecodable[channel, decoder.message.key] += refused
-            for name, column in columns.items():
-                found[prefix + name] = column
-        return found
+            size = decoder.message.length
+            matrix = first[rows, None] if size <= 8 else words[order[rows], : -(-size // 8)]
+            whole = length[rows] >= size
+            if whole.all():
+                yield position, Payloads(time[rows], matrix)
+            else:
+                self.undecodable[channel, decoder.message.key] += int((~whole).sum())
+                if whole.any():
+                    yield position, Payloads(time[rows][whole], matrix[whole])
+
+    def _decoded(self, position: int, payloads: Payloads) -> dict[str, SignalColumn]:
+        channel, prefix, decoder = self._decoders[position]
+        assert decoder is not None
+        columns, refused = decoder.decode(*payloads)
+        if refused:
+            self.undecodable[channel, decoder.message.key] += refused
+        return {prefix + name: column for name, column in columns.items()}
 
     def _index_for(self, channels: tuple[str, ...]) -> KeyIndex:
         if self._index is None or channels != self._index_of:
@@ -135,13 +164,6 @@ class Decoder:
             numbers, counts = np.unique(pairs, return_counts=True)
             for pair, count in zip(numbers.tolist(), counts.tolist(), strict=True):
                 self.unknown[channels[pair >> 32], pair & 0xFFFF_FFFF] += count
-
-
-def _fetch(
-    first: NDArray[np.uint64], words: NDArray[np.uint64], rows: NDArray[np.intp]
-) -> Callable[[int], NDArray[np.uint64]]:
-    """Word by word of some rows; most payloads have only a first one."""
-    return lambda word: words[rows, word] if word else first
 
 
 def full_paths(names: Iterable[str], messages: Mapping[str, Iterable[MessageDef]]) -> set[str]:

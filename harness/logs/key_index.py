@@ -21,30 +21,37 @@ class KeyIndex:
 
     >>> index = KeyIndex([(0, 0x123), (1, 0x123)])
     >>> index.find(np.array([1, 0, 1], np.uint8), np.array([0x123, 0x123, 0x124], np.uint32)).tolist()
-    [1, 0, -1]
+    [2, 1, 0]
     """
 
     def __init__(self, known: Sequence[tuple[int, int]]) -> None:
-        numbers = np.array([channel << 32 | key for channel, key in known], np.uint64)
-        self._order = np.argsort(numbers)
-        self._sorted = numbers[self._order]
-        self._known = numbers
-        self._table: NDArray[np.int32] | None = None
+        # Place 0 stands for "unknown": a channel that no frame has.
+        self._known = np.array([1 << 63, *(channel << 32 | key for channel, key in known)], np.uint64)
+        self._places = np.arange(len(self._known)).astype(np.min_scalar_type(len(known)))
+        self._order = np.argsort(self._known)
+        self._table: NDArray[np.unsignedinteger] | None = None
         self._multiplier = self._down = np.uint64(0)
-        for bits in range(max(len(known), 1).bit_length() + 1, _LARGEST_TABLE + 1):
+        for bits in range(len(self._known).bit_length() + 1, _LARGEST_TABLE + 1):
             if self._separated(bits):
                 break
 
-    def find(self, channel: NDArray[np.uint8], key: NDArray[np.uint32]) -> NDArray[np.intp]:
-        """The position of each frame's identifier among those known, -1 where it is unknown."""
-        if len(self._known) == 0:
-            return np.full(len(key), -1)
-        wanted = channel.astype(np.uint64) << np.uint64(32) | key
+    def find(self, channel: NDArray[np.uint8], key: NDArray[np.uint32]) -> NDArray[np.unsignedinteger]:
+        """The place of each frame's identifier among those known, counted from 1; 0 where it is unknown.
+
+        In the smallest unsigned integers that hold it, which sort fastest.
+        """
+        wanted = key.astype(np.uint64)
+        if channel.any():
+            wanted |= channel.astype(np.uint64) << np.uint64(32)
         if self._table is not None:
-            found = self._table[wanted * self._multiplier >> self._down].astype(np.intp)
+            place = wanted * self._multiplier
+            place >>= self._down
+            found = self._table[place.view(np.int64)]
         else:
-            found = self._order[np.minimum(np.searchsorted(self._sorted, wanted), len(self._known) - 1)]
-        return np.where(self._known[found] == wanted, found, -1)
+            row = np.searchsorted(self._known, wanted, sorter=self._order)
+            found = self._places[self._order[np.minimum(row, len(self._known) - 1)]]
+        found *= self._known[found] == wanted
+        return found
 
     def _separated(self, bits: int) -> bool:
         """Look for a multiplier that leads every known key to a place of its own in a table of ``2**bits``."""
@@ -53,7 +60,7 @@ class KeyIndex:
             self._multiplier = np.uint64(multiplier)
             places = self._known * self._multiplier >> self._down
             if len(np.unique(places)) == len(places):
-                self._table = np.zeros(1 << bits, np.int32)
-                self._table[places] = np.arange(len(places))
+                self._table = np.zeros(1 << bits, self._places.dtype)
+                self._table[places.view(np.int64)] = self._places
                 return True
         return False

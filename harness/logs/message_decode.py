@@ -37,16 +37,10 @@ def decode_message(message: MessageDef, rows: FrameColumns) -> dict[str, SignalC
     ([0, 2], [1.5, 127.5])
     """
     decoder = MessageDecoder(message)
-    carrying = rows.flags & (REMOTE | ERROR) == 0
-    rows = rows if carrying.all() else rows[carrying]
-    found = decoder.decode(rows.time, rows.length, payload_words(rows))[0]
+    whole = (rows.flags & (REMOTE | ERROR) == 0) & (rows.length >= message.length)
+    rows = rows if whole.all() else rows[whole]
+    found = decoder.decode(rows.time, word_matrix(rows.data))[0]
     return {name: found[name] if name in found else decoder.empty(name) for name in decoder.names}
-
-
-def payload_words(rows: FrameColumns) -> Words:
-    """The payloads of a block as words."""
-    words = word_matrix(rows.data)
-    return Words(lambda word: np.ascontiguousarray(words[:, word]))
 
 
 def word_matrix(data: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -91,20 +85,16 @@ class MessageDecoder:
         raw = self._readers[name](Words(lambda word: np.empty(0, np.uint64)))
         return SignalColumn(self._wanted[name], np.empty(0, np.int64), raw, self._scalings[name](raw))
 
-    def decode(
-        self, time: NDArray[np.int64], length: NDArray[np.uint8], words: Words
-    ) -> tuple[dict[str, SignalColumn], int]:
+    def decode(self, time: NDArray[np.int64], matrix: NDArray[np.uint64]) -> tuple[dict[str, SignalColumn], int]:
         """The signals that occur, by name, and how many frames the codec would refuse.
 
-        time, length: of data frames with the message's identifier. words: their payloads.
+        time: int64[n], of data frames that have the message's identifier and at least its length. matrix: their
+        payloads, :func:`word_matrix`.
         """
         count = len(time)
         if self.message.container:
             return {}, count
-        short = length < self.message.length
-        if short.any():
-            rows = np.flatnonzero(~short)
-            time, words = time[rows], words.subset(rows)
+        words = Words(lambda word: np.ascontiguousarray(matrix[:, word]))
         with np.errstate(all="ignore"):  # NaN and infinity in a payload are values like any other
             parts, refused = self._parts(words, len(time))
             if refused.any():

@@ -18,13 +18,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UnknownSignalError, nearest
-from harness.logs.decode import Blocks, Decoder, decode_log
+from harness.logs.decode import Blocks, Decoder
 from harness.signals.column import SignalColumn
 from harness.signals.database import Database, load_database
 from harness.signals.definitions import MessageDef
@@ -124,10 +121,8 @@ def read_signals(log: Recording, databases: Mapping[str, Source], signals: Colle
     :class:`~harness.errors.DatabaseError` for a file that does not load.
     """
     decoder = Decoder({channel: _messages(source) for channel, source in databases.items()}, signals)
-    columns = join(decode_log(log, decoder))
-    empty = decoder.empty()
     return Signals(
-        {path: columns.get(path, none) for path, none in empty.items()},
+        decoder.whole(log),
         start=log.start,
         end=decoder.end,
         frames=decoder.frames,
@@ -140,26 +135,3 @@ def _messages(source: Source) -> Iterable[MessageDef]:
     if isinstance(source, (str, Path)):
         source = load_database(source)
     return source.messages if isinstance(source, Database) else source
-
-
-def join(parts: Iterable[Mapping[str, SignalColumn]]) -> dict[str, SignalColumn]:
-    """The columns of consecutive blocks put together; signals that shared their times share them again."""
-    pieces: dict[str, list[SignalColumn]] = {}
-    for part in parts:
-        for path, column in part.items():
-            pieces.setdefault(path, []).append(column)
-    times: dict[tuple[int, ...], NDArray[np.int64]] = {}
-    return {path: _joined(columns, times) for path, columns in pieces.items()}
-
-
-def _joined(columns: list[SignalColumn], times: dict[tuple[int, ...], NDArray[np.int64]]) -> SignalColumn:
-    if len(columns) == 1:
-        return columns[0]
-    shared = tuple(id(column.time) for column in columns)
-    time = times.get(shared)
-    if time is None:
-        time = times[shared] = np.concatenate([column.time for column in columns])
-    raw: NDArray[Any] = np.concatenate([column.raw for column in columns])
-    if all(column.value is column.raw for column in columns):
-        return SignalColumn(columns[0].definition, time, raw, raw)
-    return SignalColumn(columns[0].definition, time, raw, np.concatenate([column.value for column in columns]))

@@ -161,8 +161,8 @@ def test_every_identifier_is_found_at_its_place(known: list[tuple[int, int]], ot
     asked = known + others
     channel = np.array([pair[0] for pair in asked], np.uint8)
     key = np.array([pair[1] for pair in asked], np.uint32)
-    place = {pair: position for position, pair in enumerate(known)}
-    assert index.find(channel, key).tolist() == [place.get(pair, -1) for pair in asked]
+    place = {pair: position for position, pair in enumerate(known, start=1)}
+    assert index.find(channel, key).tolist() == [place.get(pair, 0) for pair in asked]
 
 
 def test_more_identifiers_than_any_table_separates_are_found_too() -> None:
@@ -170,4 +170,4 @@ def test_more_identifiers_than_any_table_separates_are_found_too() -> None:
     known = [(0, key) for key in np.unique(rng.integers(0, 1 << 29, 20_000)).tolist()]
     index = KeyIndex(known)
     key = np.array([key for _, key in known] + [1 << 30], np.uint32)
-    assert index.find(np.zeros(len(key), np.uint8), key).tolist() == [*range(len(known)), -1]
+    assert index.find(np.zeros(len(key), np.uint8), key).tolist() == [*range(1, len(known) + 1), 0]

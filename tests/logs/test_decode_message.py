@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from harness.errors import DatabaseError, DecodeError
 from harness.frames import FD_LENGTHS, ErrorFrame, Frame, Received
-from harness.logs import bits, message_decode
+from harness.logs import bits
 from harness.logs.columns import FrameColumns
-from harness.logs.message_decode import MessageDecoder, decode_message
+from harness.logs.message_decode import MessageDecoder, decode_message, word_matrix
 from harness.signals.database import load_database
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.layout import place_of
@@ -108,11 +108,11 @@ def assert_labels(message: MessageDef, columns: dict[str, Any]) -> None:
 def assert_only_one_wanted(message: MessageDef, block: FrameColumns, columns: dict[str, Any]) -> None:
     """One signal alone comes out as in company."""
     for signal in message.signals[-1:]:
-        words = message_decode.payload_words(block)
-        found, refused = MessageDecoder(message, [signal.name]).decode(block.time, block.length, words)
+        rows = block[block.length >= message.length]
+        found, refused = MessageDecoder(message, [signal.name]).decode(rows.time, word_matrix(rows.data))
         assert len(found.get(signal.name, ())) == len(columns[signal.name])
         assert found.keys() <= {signal.name}
-        assert refused == sum(message.codec.decodable(each.frame.data) is not None for each in block.frames(["can"]))
+        assert refused == sum(message.codec.decodable(each.frame.data) is not None for each in rows.frames(["can"]))
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
@@ -212,7 +212,7 @@ def test_a_container_of_messages_is_refused_frame_by_frame() -> None:
     message = MessageDef("Many", 0x123, 8, (SignalDef("Level", "Many", 0, 8),), container=True)
     block = FrameColumns.of(frames_of(message, [bytes(8)] * 3), ["can"])
     assert len(decode_message(message, block)["Level"]) == 0
-    assert MessageDecoder(message).decode(block.time, block.length, message_decode.payload_words(block)) == ({}, 3)
+    assert MessageDecoder(message).decode(block.time, word_matrix(block.data)) == ({}, 3)
 
 
 def test_nan_and_infinity_are_values() -> None:
