@@ -79,7 +79,7 @@ class FormulaMonitor:
         self._atoms = Atoms(self.formula, net.atoms, begin, history)
         self._dues: list[int] = []
         for offset in sorted({each + demand.start for each in net.offsets for demand in self._demands}):
-            if offset > 0:
+            if offset >= 0:
                 heappush(self._dues, begin + offset)
         self._batch = BATCH
 

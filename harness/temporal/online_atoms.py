@@ -80,7 +80,7 @@ class Atoms:
     """
 
     def __init__(self, formula: Formula, nodes: dict[Formula, Node], begin: int, history: int) -> None:
-        self.origin = begin - history
+        self.origin = begin - history - 1  # a change needs the nanosecond before
         self.pending: float = self.origin
         """The instant whose frames have come and which is not over, ns; infinite: none."""
         self.tracks = {signal.path: Track(signal) for signal in formula.signals}

@@ -79,10 +79,11 @@ class Demand:
                 return None
             self._is_missed = True
             return self._missed(atoms, now)
-        if not self._part.every or not self._root.false.starts:
+        until = min(now, self._stop)
+        if not self._part.every or not self._root.false.starts or until < self._next:
             return None
         found: Violation | None = None
-        for start, end in self._root.false.inside(self._next, min(now, self._stop)):
+        for start, end in self._root.false.inside(self._next, until):
             for first, last in self._false.add(start, end):
                 if self._certain and self._certain[-1][0] == first - 1:
                     self._certain[-1] = (last, self._certain[-1][1])
