@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from harness.errors import LogError
 from harness.frames import ErrorFrame
 from harness.logs.writer import Head, Seen
 
@@ -35,6 +36,10 @@ class CandumpEncoder:
 
     def __init__(self, head: Head) -> None:
         self._names = {name: re.sub(r"[^\w.:-]", "_", name) for name in head.channels}
+        if len(set(self._names.values())) < len(head.channels):
+            raise LogError(
+                f"a candump log cannot tell the channels {', '.join(head.channels)} apart: no blanks in names"
+            )
         self._own = head.own
         self._start = head.start or 0
 

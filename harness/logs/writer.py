@@ -207,6 +207,7 @@ class StreamWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._working(path).open("wb")
         except OSError as error:
+            self._closed = True
             raise self._failed(error) from error
         self._put(self._encoder.begin())
 

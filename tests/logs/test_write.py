@@ -173,6 +173,11 @@ def test_candump_has_error_frames_as_socketcan_reports_them(kind: str, line: str
     assert (tmp_path / "a.log").read_text() == f"(0000000000.002000) my_bus {line}\n"
 
 
+def test_candump_refuses_channels_that_it_cannot_tell_apart(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="cannot tell the channels a b, a_b apart"):
+        open_writer(tmp_path / "a.log", ["a b", "a_b"])
+
+
 # -- while it is written -----------------------------------------------------------------------------------------------
 
 
@@ -264,6 +269,18 @@ def test_a_full_disk_is_an_error_once(form: str, tmp_path: Path) -> None:
     (tmp_path / f"a.{form}").symlink_to("/dev/full")
     with pytest.raises(LogError, match="cannot be written: No space left on device"):
         write_seen(tmp_path / f"a.{form}", frames_at(0), ["body"])
+
+
+def test_a_next_part_that_cannot_be_begun_is_an_error_once(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "a.asc", ["body"], rotate=1)
+    (tmp_path / "a_002.asc").mkdir()
+    first, second = frames_at(0, 1)
+    writer.write(first)
+    writer.write(second)
+    with pytest.raises(LogError, match=r"a_002\.asc cannot be written: Is a directory"):
+        writer.flush()
+    writer.close()
+    assert times_of(tmp_path / "a.asc") == [0]
 
 
 def test_what_comes_after_the_end_is_refused(tmp_path: Path) -> None:

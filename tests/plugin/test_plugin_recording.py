@@ -217,6 +217,17 @@ def test_a_size_that_is_none_is_refused(project: Project, size: str) -> None:
     assert f"--record-rotate: {size!r} is no size" in outcome.out
 
 
+def test_a_recording_is_not_recorded_again(project: Project) -> None:
+    project.suite("def test_a(bench):\n    bench.wait(500 * ms)\n")
+    project.run("--record", "all")
+    recorded = project.folder / "reports" / "recordings" / "test_it-test_a.blf"
+    recorded.rename(project.folder / "drive.blf")
+    project.suite("def test_a(bench):\n    bench.wait(400 * ms)\n")
+    outcome = project.run("--record", "all", "--trace", "drive.blf", fresh=True)
+    assert "1 passed" in outcome.out
+    assert recordings(project) == []
+
+
 def test_mf4(project: Project) -> None:
     pytest.importorskip("asammdf")
     project.suite(TWO)
