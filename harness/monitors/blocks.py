@@ -100,6 +100,7 @@ class ContractColumns:
             cycles = [each for each in self._cycles if each.check.rule.channel == channel]
             rows = {each.check: rows_of[pair].time for each in cycles if (pair := _pair(each.check.rule)) in rows_of}
             hearing.begin(rows)
+            hearing.look(horizon)
             for cycle in cycles:
                 found += cycle.block(rows_of.get(_pair(cycle.check.rule)), horizon, hearing)
         for node in self._nodes:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.logs.bits import Numbers, raw_reader
 from harness.logs.columns import REMOTE
-from harness.logs.message_decode import MessageDecoder
+from harness.logs.message_decode import MessageDecoder, word_matrix
 from harness.monitors.blocks_rows import Rows
 from harness.monitors.contents import Contents, Demand, KnownFrames
 from harness.monitors.monitor import Violation
@@ -55,8 +55,9 @@ class ContentsColumns:
 
     def _multiplexed(self, decoder: MessageDecoder, rows: Rows) -> NDArray[np.bool_]:
         """A signal is judged in the frames that carry it, and a frame whose multiplexer nobody knows as a whole."""
-        place = np.arange(len(rows))
-        columns, refused = decoder.decode(place, rows.length, rows.words())
+        place = np.flatnonzero(rows.length >= self._length)
+        data = rows.data if len(place) == len(rows) else rows.data[place]
+        columns, refused = decoder.decode(place, word_matrix(data))
         doubtful = np.zeros(len(rows), bool)
         if refused:
             doubtful[:] = True  # the fold remembers payloads, and few are different

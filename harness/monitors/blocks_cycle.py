@@ -37,6 +37,7 @@ class Hearing:
         self._times: dict[CycleCheck, Times] = {}
         self._before: dict[CycleCheck, int] = {}
         self._woken: Times | None = None
+        self._asleep: Times = np.array([NEVER])
 
     def begin(self, times: Mapping[CycleCheck, Times]) -> None:
         """A block begins; times: ends of the frames in it, by the check of their message."""
@@ -49,6 +50,25 @@ class Hearing:
         for check, times in self._times.items():
             seen = int(np.searchsorted(times, now, "right"))
             check.last = int(times[seen - 1]) if seen else self._before[check]
+        self.recall_sleep(now)
+
+    def recall_sleep(self, now: int) -> None:
+        """Let the network know when it had been found asleep last before ``now`` (ns)."""
+        if self.sleep is not None:
+            seen = int(np.searchsorted(self._asleep, now, "left"))
+            self.sleep.slept = int(self._asleep[seen - 1])
+
+    def look(self, horizon: int) -> None:
+        """Look whether the network sleeps, at all instants before ``horizon`` (ns) at which its fold would."""
+        sleep = self.sleep
+        if sleep is None or sleep.due is None:
+            return
+        looks = np.arange(sleep.due, horizon, sleep.period)
+        network = self.network
+        last = network[np.maximum(np.searchsorted(network, looks, "right") - 1, 0)]
+        asleep = looks[last <= looks - sleep.period]
+        self._asleep = np.concatenate([[sleep.slept], asleep])
+        sleep.pass_over(len(looks), len(asleep))
 
     def forget(self) -> None:
         """Back to the beginning of the block."""
@@ -82,6 +102,7 @@ class Hearing:
         self.forget()
         for check, times in self._times.items():
             check.last = int(times[-1])
+        self.recall_sleep(FAR)
 
 
 class CycleColumns:
@@ -114,6 +135,7 @@ class CycleColumns:
                 hearing.recall(due)
                 found += check.advance(due)
             elif rows is not None and row < count:
+                hearing.recall_sleep(limit)
                 found += check.receive(rows.received(row))
                 row += 1
             else:

@@ -100,10 +100,11 @@ class Sorter:
         if len(time) and (time[0] < self._latest or (time[1:] < time[:-1]).any()):
             time = np.maximum(np.maximum.accumulate(time), self._latest)
         self._latest = int(time[-1]) if len(time) else self._latest
-        message = self._index.find(block.channel, block.key) + 1
-        special = block.flags & ERROR != 0
-        if special.any():
-            message[special] = len(self._pairs) + 1
+        message = self._index.find(block.channel, block.key)
+        errors = block.flags & ERROR != 0
+        if errors.any():
+            message = message.astype(np.min_scalar_type(len(self._pairs) + 1))
+            message[errors] = len(self._pairs) + 1
         return Sorted(block, self._channels, self._pairs, self._known, time, message)
 
 
@@ -117,7 +118,7 @@ class Sorted:
         pairs: Sequence[tuple[str, int]],
         known: Mapping[str, Sequence[int]],
         time: Times,
-        message: NDArray[np.intp],
+        message: NDArray[np.unsignedinteger],
     ) -> None:
         self.block = block
         self.channels = channels
@@ -126,7 +127,7 @@ class Sorted:
         self._known = known
         count = len(pairs) + 2
         # A stable sort of small integers is a radix sort: the frames of a message in the order of time.
-        order = np.argsort(message.astype(np.min_scalar_type(count)), kind="stable")
+        order = np.argsort(message, kind="stable")
         self._spans = list(pairwise([0, *np.cumsum(np.bincount(message, minlength=count)).tolist()]))
         self._order = order
         self._time, self._flags, self._length = time[order], block.flags[order], block.length[order]

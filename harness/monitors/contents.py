@@ -60,7 +60,7 @@ class Demand(NamedTuple):
             return None
         value = signal.to_physical(raw)
         low, high = signal.physical_range
-        margin = min(value - low, high - value)
+        margin = min(value - low, high - value) if value == value else None  # from NaN there is no distance
         expected = f"{low:g} to {high:g} {signal.unit}".rstrip()
         return Fault("range", signal.name, expected, f"{value:g} {signal.unit}".rstrip(), margin, signal.unit)
 

@@ -3,8 +3,8 @@
 What a gap may be follows the send type. A purely cyclic message keeps its cycle time both ways; where changes, writes
 or activity send it too, frames come in between, and only the longest gap counts (and the minimum delay). A message that
 is not sent cyclically has no check. The first frame has to come within some cycles of the begin. A frame that came too
-late, or the first one, may be followed by shorter gaps, as schedules are absolute and what waited goes out at once: within
-a cycle after it no gap is judged for being short.
+late, or the first one, may be followed by shorter gaps, as schedules are absolute and what waited goes out at once:
+within a cycle after it no gap is judged for being short.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class NetworkSleep(Check):
     network awake heard until then, later than :data:`SPREAD_NS` after it began to be too long, the network is awake.
     A network whose nodes are all dead cannot be told from one that sleeps.
 
-    Every :attr:`period` ns, counted from the begin, it asks whether anybody was heard since it asked before; if
+    Every half :attr:`period`, counted from the begin, it asks whether anybody was heard within the last one; if
     nobody was, the network slept then, and what wakes up after that begins its cycles anew.
     """
 
@@ -60,7 +60,7 @@ class NetworkSleep(Check):
         self.title = f"sleep of {channel}"
         self._awake: list[Sleeper] = []
         self.period = 1 << 62
-        """How often to look, ns: two of the shortest cycles of the nodes that keep the network awake."""
+        """How long a silence is sleep, ns: two of the shortest cycles of the nodes that keep the network awake."""
         self.slept = NEVER
         """When it was asleep last, as far as is known, ns."""
         self._look = 0
@@ -88,7 +88,7 @@ class NetworkSleep(Check):
     def begin(self, time: int) -> None:
         """Look from here."""
         super().begin(time)
-        self._look = time + self.period
+        self._look = time + self.period  # the first whole one
 
     def advance(self, time: int) -> Sequence[Violation]:
         """Has anybody been heard?"""
@@ -96,8 +96,18 @@ class NetworkSleep(Check):
             if not any(each.last > self._look - self.period for each in self._awake):
                 self.slept = self._look
                 self._times += 1
-            self._look += self.period
+            self._look += self.period // 2
         return NOTHING
+
+    @property
+    def sleepers(self) -> Sequence[Sleeper]:
+        """The messages of the nodes that keep the network awake."""
+        return self._awake
+
+    def pass_over(self, looks: int, asleep: int) -> None:
+        """So many looks were made elsewhere, and that many of them found it asleep; :attr:`slept` is theirs, too."""
+        self._look += looks * self.period
+        self._times += asleep
 
     def awake(self, time: int) -> bool:
         """Whether somebody has been heard within the last :attr:`period` before ``time`` (ns)."""
@@ -109,7 +119,7 @@ class NetworkSleep(Check):
 
     def finish(self, time: int) -> Sequence[Outcome]:
         """How long it slept."""
-        slept = self._times * self.period if self._times else 0
+        slept = (self._times + 1) * (self.period // 2) if self._times else 0
         return self.outcome(time - self.began, statistics=[("asleep", time_text(slept))])
 
 
@@ -189,11 +199,10 @@ class CycleCheck(Check):
 
         woken: after some instant, the first at which the network is heard.
         """
-        settle = self._sleep.settle if self._sleep is not None else 0
         if self._mode == _MISSING:
-            step = self.longest + settle
+            step = self.longest
         elif self._mode == _ASLEEP and self._sleep is not None:
-            step, time = self._sleep.period + settle, min(time, woken(self._asleep_since + SPREAD_NS))
+            step, time = self._sleep.period, min(time, woken(self._asleep_since + SPREAD_NS))
         else:
             return
         self._look += max(0, time - 1 - self.due) // step * step
@@ -220,6 +229,9 @@ class CycleCheck(Check):
             return NOTHING
         if self._sleep is not None:
             since = self._asleep_since if self._mode == _ASLEEP else due - self._sleep.settle
+            if self._sleep.slept > since:
+                self.restart(time)  # it slept for a moment
+                return NOTHING
             if not self._sleep.heard(since):
                 self._asleep_since = since
                 self._mode, self._look, self._low = _ASLEEP, time + self._sleep.period, _IMPOSSIBLE

@@ -114,9 +114,9 @@ class Car:
             time = rule.start_delay_ns + rng.randrange(8 * MS)
             counter = rng.randrange(15)
             while time < self.span:
-                if not any(begin <= time < end for begin, end in silent) and not self._happens("lost"):
-                    if rule.message is not COPY:
-                        self._send(rule, time + rng.randrange(200_000), counter)
+                dead = any(begin <= time < end for begin, end in silent) or self._happens("lost")
+                if not dead and rule.message is not COPY:
+                    self._send(rule, time + rng.randrange(200_000), counter)
                 counter = counter if self._happens("counter") else (counter + 1) % 15
                 time += rule.cycle_ns or rng.randrange(1, 200) * MS
                 if self._happens("late"):
@@ -173,7 +173,7 @@ class Car:
 
 
 def fold(checks: Sequence[Check], seen: Sequence[Seen], begin: int, end: int) -> tuple[list[Violation], list[Outcome]]:
-    """The checks as they run online: every frame at its instant, every deadline after the frames of the same instant."""
+    """The checks as they run online: every frame at its instant, every deadline after the frames of its instant."""
     found: list[Violation] = []
     for check in checks:
         check.begin(begin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def columns(
     contract.begin(0)
     found = []
     edges = [0, *sorted(cut % (len(seen) + 1) for cut in cuts), len(seen)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         found += contract.block(FrameColumns.of(seen[first:last], CHANNELS), CHANNELS)
     rest, outcomes = contract.finish(end)
     return [*found, *rest], outcomes
@@ -68,7 +69,7 @@ def test_folds_and_columns_agree(seed: int, faults: Faults, cuts: list[int], sle
     agree(Car(seed, faults).drive(), cuts, replace(LIMITS, network_sleeps=sleeps), 1100 * MS)
 
 
-@pytest.mark.parametrize("name", [name for name in Faults.__dataclass_fields__])
+@pytest.mark.parametrize("name", list(Faults.__dataclass_fields__))
 @pytest.mark.parametrize("sleeps", [False, True])
 def test_every_sort_of_fault_is_found_alike(name: str, sleeps: bool) -> None:
     limits = replace(LIMITS, network_sleeps=sleeps)
