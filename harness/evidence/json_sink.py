@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from harness.evidence.verdicts import Verdict
 
 VERSION = 1
 """Of the schema."""
+MESSAGE = 4_000
+"""Letters of a failure's message at most."""
 CHECKS = 2_000
 """Checks kept of one test; what did not pass is never left out."""
 
@@ -99,6 +102,15 @@ def describe_bench(record: WorldRecord, root: Path) -> dict[str, Any]:
             for each in databases
         ],
     }
+
+
+def plain_message(text: str) -> str:
+    """Why a test did not pass, without what differs from run to run, and cut to :data:`MESSAGE` letters.
+
+    >>> plain_message("assert 0 == 3\\n  where 0 = <Lamp object at 0x7f331cc65090>.level")
+    'assert 0 == 3\\n  where 0 = <Lamp object>.level'
+    """
+    return re.sub(r" at 0x[0-9a-f]+", "", text)[:MESSAGE]
 
 
 def shown_path(path: Path, root: Path) -> str:

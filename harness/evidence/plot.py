@@ -284,9 +284,7 @@ def _shown(plot: Plot, end: int) -> list[Mark]:
 def _mark_line(mark: Mark, plot: Plot, end: int, top: float, bottom: float) -> str:
     text = escape(_clean(_shortened(mark.text, 80)))
     x = _x(mark.time, plot.start, end)
-    return (
-        f'<path class="v" d="M{x:.2f} {top - 6:.0f}V{bottom - 4:.0f}"><title>{text}</title></path>'
-    )
+    return f'<path class="v" d="M{x:.2f} {top - 6:.0f}V{bottom - 4:.0f}"><title>{text}</title></path>'
 
 
 def _label_rows(plot: Plot, end: int) -> tuple[int, list[str]]:

@@ -15,7 +15,7 @@ import pytest
 from harness.errors import HarnessError, IntegrityError, LogError, StimulatesRecording
 from harness.evidence.environment import describe_world, reproduction
 from harness.evidence.events import Event
-from harness.evidence.json_sink import describe_bench, facts_of, shown_path
+from harness.evidence.json_sink import describe_bench, facts_of, plain_message, shown_path
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.labels import known_requirements
@@ -30,9 +30,6 @@ from harness.requirements import Requirement
 if TYPE_CHECKING:
     from harness.pytest_support.allure_sink import AllureSink
     from harness.pytest_support.properties import Property
-
-MESSAGE_LIMIT = 4_000
-"""Letters of a failure's message in ``evidence.json``."""
 
 _GARBAGE_THRESHOLD = 20_000
 
@@ -253,7 +250,7 @@ class Run:
         if collected:
             facts["collected"] = (len(collected), collected[0])
         if verdict not in (None, Verdict.PASSED):
-            facts["message"] = str(error)[:MESSAGE_LIMIT] if error is not None else report.longreprtext[:MESSAGE_LIMIT]
+            facts["message"] = plain_message(str(error) if error is not None else report.longreprtext)
         facts["recordings"] = self.recordings[self._recorded :]
         if self._wants_facts and call.when == "call":
             facts["evidence"] = self._facts

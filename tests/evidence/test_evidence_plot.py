@@ -7,6 +7,7 @@ import math
 import random
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -136,7 +137,7 @@ def test_labels_of_events_do_not_cover_each_other() -> None:
     assert len(boxes) == 10
     for row in {y for y, _, _ in boxes}:
         inside = sorted((x, length) for y, x, length in boxes if y == row)
-        for (left, length), (right, _) in zip(inside, inside[1:], strict=False):
+        for (left, length), (right, _) in pairwise(inside):
             assert left + length * 5.5 < right
 
 

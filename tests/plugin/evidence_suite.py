@@ -1,0 +1,53 @@
+"""Brake lamps.
+
+What a reviewer looks at: one test per way to go wrong, and one that went well.
+"""
+
+import pytest
+
+from harness import bus_contract, ms, percent, s
+
+pytestmark = pytest.mark.requirement("LMP-1")
+
+
+@pytest.mark.parametrize("pedal", [4, 40])
+def test_lamp_follows_the_pedal(bench, pedal):
+    """Pressing the pedal lights the lamp in time, and it stays lit."""
+    bench.wait(500 * ms)
+    bench.set("BrakePedal", pedal * percent)
+    bench.expect(bench.signal("BrakeLamp") == "On", within=80 * ms)
+    bench.stays(bench.signal("Level").near(pedal, 5), during=1 * s)
+    bench.plot("BrakePedal", "BrakeLamp", "Level")
+
+
+def test_lamp_is_faster_than_it_can_be(bench):
+    """Pressing the pedal lights the lamp within 20 ms."""
+    bench.wait(1 * s)
+    bench.set("BrakePedal", 40 * percent)
+    bench.expect(bench.signal("BrakeLamp") == "On", within=20 * ms)
+
+
+def test_level_is_never_too_high(bench):
+    """The level of the lamp never exceeds 42 %."""
+    with bench.watch("always(Level <= 42)", "always(BrakePedal > 3 >> eventually(BrakeLamp == 'On', within=80 * ms))"):
+        for pedal in (10, 0, 30, 0, 60):
+            bench.set("BrakePedal", pedal * percent)
+            bench.wait(150 * ms)
+
+
+def test_lamp_falls_silent(bench):
+    """The bus keeps its contract."""
+    with bench.watch(bus_contract()):
+        bench.wait(500 * ms)
+        bench.node("LAMP").power_off()
+        bench.wait(500 * ms)
+
+
+def test_switch_is_not_observed(bench):
+    """The hazard switch rests."""
+    bench.stays(bench.signal("HazardSwitch") == "Off", during=100 * ms)
+
+
+def test_pressure_is_not_there(bench):
+    """Brake pressure lights the lamp too."""
+    bench.plant["pressure"] = 3
