@@ -10,6 +10,7 @@ from typing import Protocol
 import can
 
 from harness.frames import Frame, Received
+from harness.interface.echoes import Echoes
 from harness.interface.messages import frame_of, message_of
 
 
@@ -43,13 +44,17 @@ class Line(Protocol):
 
 
 class InterfaceLine:
-    """A line over a python-can interface: the server is one of its nodes."""
+    """A line over a python-can interface: the server is one of its nodes.
 
-    def __init__(self, bus: can.BusABC, name: str, *, fd: bool) -> None:
+    echoing: what is sent comes back as if it were received (:data:`harness.interface.echoes.ECHOING`).
+    """
+
+    def __init__(self, bus: can.BusABC, name: str, *, fd: bool, echoing: bool = False) -> None:
         self.name = name
         self.counts = LineCounts()
         self._bus = bus
         self._fd = fd
+        self._echoes = Echoes() if echoing else None
         self._closing = False
         self._thread: Thread | None = None
 
@@ -60,6 +65,8 @@ class InterfaceLine:
 
     def send(self, rx: Received) -> None:
         """See :meth:`Line.send`."""
+        if self._echoes is not None:
+            self._echoes.sent(rx.frame)
         try:
             self._bus.send(message_of(rx, 0), timeout=0)
         except can.CanError as error:
@@ -85,6 +92,8 @@ class InterfaceLine:
             except can.CanError as error:
                 self.counts.refused += 1
                 self.counts.trouble = str(error)
+                continue
+            if self._echoes is not None and self._echoes.returned(frame):
                 continue
             self.counts.received += 1
             receive(frame)

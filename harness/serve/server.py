@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from harness.bench.blueprint import Blueprint
@@ -153,13 +153,16 @@ class Server:
 
     def _switch(self, operation: Operation, subject: int) -> Status:
         nodes = self.vehicle.world.nodes.values()
-        ecu = next((node.ecu for node in nodes if node.ecu is not None and subject_of(node.name) == subject), None)
-        if ecu is None:
+        node = next((each for each in nodes if each.ecu is not None and subject_of(each.name) == subject), None)
+        if node is None or node.ecu is None:
             return Status.UNKNOWN_SUBJECT
-        switches: dict[Operation, Callable[[], None]] = {
-            Operation.RESET: ecu.reset,
-            Operation.POWER_OFF: ecu.power_off,
-            Operation.POWER_ON: ecu.power_on,
-        }
-        self.vehicle.loop.call(switches[operation])
+        call = self.vehicle.loop.call
+        if operation is Operation.RESET:
+            call(node.ecu.reset)
+        elif operation is Operation.POWER_OFF:
+            call(node.ecu.power_off)
+        for controller in node.controllers.values():
+            call(partial(controller.power, operation is not Operation.POWER_OFF))
+        if operation is Operation.POWER_ON:
+            call(node.ecu.power_on)
         return Status.DONE

@@ -12,6 +12,7 @@ import can
 
 from harness.bench.blueprint import Blueprint
 from harness.errors import ConfigError, HarnessError
+from harness.interface.echoes import ECHOING
 from harness.serve.line import InterfaceLine, Line
 from harness.serve.server import Server
 
@@ -67,12 +68,12 @@ def _lines(chosen: argparse.Namespace, blueprint: Blueprint) -> Iterator[tuple[s
             rates = {"bitrate": spec.bitrate} | ({"data_bitrate": spec.data_bitrate} if fd else {})
             place, _, own = where.partition("?")
             bus = _open(chosen.interface, place, {"fd": fd, **rates, **options, **dict(parse_qsl(own, True, True))})
-            yield name, InterfaceLine(bus, f"{chosen.interface}:{where}", fd=fd)
+            yield name, InterfaceLine(bus, f"{chosen.interface}:{where}", fd=fd, echoing=chosen.interface in ECHOING)
 
 
 def _open(interface: str, channel: str, options: dict[str, object]) -> can.BusABC:
     try:
-        options = {key: int(value) if str(value).isdecimal() else value for key, value in options.items()}
+        options = {key: int(str(value)) if str(value).isdecimal() else value for key, value in options.items()}
         return can.Bus(interface=interface, channel=channel, **options)  # type: ignore[arg-type]
     except (can.CanError, OSError, ValueError, TypeError) as error:
         raise ConfigError(

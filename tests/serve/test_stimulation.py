@@ -1,0 +1,44 @@
+"""Stimulation frames: their layout, and that they stand in no vehicle database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.bench import Blueprint
+from harness.frames import EXTENDED, Frame
+from harness.serve.stimulation import ANSWER_ID, REQUEST_ID, Answer, Request, Status, subject_of
+
+ROOT = Path(__file__).parents[2]
+BYTE, WORD, SINGLE = st.integers(0, 255), st.integers(0, 0xFFFF), st.floats(width=32, allow_nan=False)
+
+
+@given(BYTE, BYTE, WORD, SINGLE)
+def test_requests_come_back_from_their_frames(operation: int, number: int, subject: int, value: float) -> None:
+    request = Request(operation, number, subject, value)
+    assert Request.of(request.frame()) == request
+    assert Answer.of(request.frame()) is None
+
+
+@given(st.integers(0, 127), BYTE, st.sampled_from(Status), SINGLE)
+def test_answers_come_back_from_their_frames(operation: int, number: int, status: Status, value: float) -> None:
+    answer = Answer(operation, number, status, value)
+    assert Answer.of(answer.frame()) == answer
+    assert Request.of(answer.frame()) is None
+
+
+@given(st.builds(Frame, st.sampled_from([REQUEST_ID, ANSWER_ID, 0x123]), st.binary(max_size=8), st.booleans()))
+def test_other_frames_are_none(frame: Frame) -> None:
+    for kind in (Request, Answer):
+        found = kind.of(frame)
+        assert found is None or found.frame().data == frame.data
+
+
+def test_the_reference_vehicle_leaves_their_identifiers_free() -> None:
+    blueprint = Blueprint.load(ROOT / "benches" / "virtual.toml")
+    keys = {message.key for channel in blueprint.channels for each in channel.databases for message in each.messages}
+    assert keys.isdisjoint({EXTENDED | REQUEST_ID, EXTENDED | ANSWER_ID})
+    names = [*blueprint.plant().values, *blueprint.nodes]
+    assert len({subject_of(name) for name in names}) == len(names)
