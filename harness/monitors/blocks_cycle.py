@@ -63,7 +63,7 @@ class Hearing:
         sleep = self.sleep
         if sleep is None or sleep.due is None:
             return
-        looks = np.arange(sleep.due, horizon, sleep.period)
+        looks = np.arange(sleep.due, horizon, sleep.step)
         network = self.network
         last = network[np.maximum(np.searchsorted(network, looks, "right") - 1, 0)]
         asleep = looks[last <= looks - sleep.period]

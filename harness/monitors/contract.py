@@ -106,7 +106,7 @@ def contract_checks(
     lengths: by channel, how long a frame occupies it, ns; a channel left out has no load check. known: by channel, the
     identifiers that its databases know. Raises :class:`~harness.errors.ConfigError` for a route that names no message.
     """
-    sleeps = {channel: NetworkSleep() for channel in known} if limits.network_sleeps else {}
+    sleeps = {channel: NetworkSleep(channel) for channel in known} if limits.network_sleeps else {}
     cycles = _cycle_checks(rules, limits, sleeps)
     found: list[Check] = []
     if "unknown_frame" not in limits.without:
@@ -121,6 +121,7 @@ def contract_checks(
             if rule.protector is not None
         ]
     found += cycles
+    found += sleeps.values()
     if "silence" not in limits.without:
         found += _node_checks(cycles, limits, sleeps)
     if "latency" not in limits.without:

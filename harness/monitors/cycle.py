@@ -72,6 +72,11 @@ class NetworkSleep(Check):
         self.period = 2 * min(each.cycle for each in self._awake)
 
     @property
+    def step(self) -> int:
+        """How often it looks, ns."""
+        return self.period // 2
+
+    @property
     def settle(self) -> int:
         """How long a gap stays open before it is certain, ns."""
         return SPREAD_NS + self.period
@@ -96,7 +101,7 @@ class NetworkSleep(Check):
             if not any(each.last > self._look - self.period for each in self._awake):
                 self.slept = self._look
                 self._times += 1
-            self._look += self.period // 2
+            self._look += self.step
         return NOTHING
 
     @property
@@ -106,7 +111,7 @@ class NetworkSleep(Check):
 
     def pass_over(self, looks: int, asleep: int) -> None:
         """So many looks were made elsewhere, and that many of them found it asleep; :attr:`slept` is theirs, too."""
-        self._look += looks * self.period
+        self._look += looks * self.step
         self._times += asleep
 
     def awake(self, time: int) -> bool:
@@ -229,15 +234,12 @@ class CycleCheck(Check):
             return NOTHING
         if self._sleep is not None:
             since = self._asleep_since if self._mode == _ASLEEP else due - self._sleep.settle
-            if self._sleep.slept > since:
-                self.restart(time)  # it slept for a moment
-                return NOTHING
             if not self._sleep.heard(since):
                 self._asleep_since = since
                 self._mode, self._look, self._low = _ASLEEP, time + self._sleep.period, _IMPOSSIBLE
                 return NOTHING
-            if self._mode == _ASLEEP:
-                self.restart(time)
+            if self._mode == _ASLEEP or self._sleep.slept > since:
+                self.restart(time)  # it is awake again
                 return NOTHING
         first = self._mode == _FIRST
         start, allowed = (self._begin, self.first) if first else (self.last, self.longest)

@@ -113,12 +113,16 @@ class E2ECheck(Check):
             self._next = (counter + 1) % self.modulo
         found = []
         if result is CheckResult.ERROR:
-            found.append(self._violation(rx, "crc", "a right checksum", "a wrong checksum"))
+            found.append(self._violation(rx, gap, "crc", "a right checksum", "a wrong checksum"))
         elif result in (CheckResult.REPEATED, CheckResult.WRONG_SEQUENCE):
             assert before is not None
-            found.append(self._violation(rx, "counter", self._expected(before), f"counter {counter} ({result.value})"))
+            found.append(
+                self._violation(rx, gap, "counter", self._expected(before), f"counter {counter} ({result.value})")
+            )
         if state is not State.INVALID and self._machine.state is State.INVALID:
-            found.append(self._violation(rx, "e2e", f"state {state.value} kept", f"state INVALID after {result.value}"))
+            found.append(
+                self._violation(rx, gap, "e2e", f"state {state.value} kept", f"state INVALID after {result.value}")
+            )
         return self.note(*found) if found else NOTHING
 
     def _miss(self, gap: int) -> None:
@@ -135,14 +139,15 @@ class E2ECheck(Check):
         more = self._limits.max_delta - 1
         return f"counter {following}{f', at most {more} lost' if more else ''}"
 
-    def _violation(self, rx: Received, kind: Kind, expected: str, actual: str) -> Violation:
+    def _violation(self, rx: Received, gap: int, kind: Kind, expected: str, actual: str) -> Violation:
         message, channel = self.rule.message, self.rule.channel
         assert self.rule.protection is not None
         name = {"crc": self.rule.protection.crc, "counter": self.rule.protection.counter}.get(kind)
         check = {"crc": "checksum", "counter": "counter"}.get(kind, "E2E state")
         signals = (f"{channel}.{message.name}.{name}",) if name else ()
+        start = rx.time - gap if gap < _NEVER // -2 else rx.time  # from the frame before
         return Violation(
-            kind, f"{check} of {message.name}", rx.time, rx.time, rx.time, expected, actual, None, "",
+            kind, f"{check} of {message.name}", rx.time, start, rx.time, expected, actual, None, "",
             channel, message.name, signals, rx,
         )  # fmt: skip
 
