@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from harness.bus.confinement import RECESSIVE_BITS
+from harness.bus.port import ErrorState
 from harness.errors import HarnessError, IntegrityError, SignalError
 from harness.frames import Frame, Received, check_frame, id_text
 from harness.units import duration
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
     from harness.protection import Protector
     from harness.restbus import TxMessage
     from harness.signals.trace import Trace
+
+
+def _recovery(world: World, name: str) -> int:
+    """How long a node that is bus-off by now stays so when it restarts by itself, ns (ISO 11898-1, 8.3.4)."""
+    node = world.nodes[name]
+    off = [each for each in node.controllers.values() if each.state is ErrorState.BUS_OFF]
+    waits = [world.channels[each.channel].bus.times.time(RECESSIVE_BITS) for each in off]
+    return max(waits) + (node.spec.restart_after or 0) if waits else 0
 
 
 class Note(Protocol):
@@ -43,6 +53,8 @@ class Disturbance:
         """When it began, ns; ``None`` before. It serves once."""
         self.ended: int | None = None
         """When it ended, ns; ``None`` while it lasts."""
+        self.aftermath = 0
+        """How long after its end the nodes that it struck may still be off the bus, ns."""
         self._produced: set[tuple[int, bytes]] = set()
 
     def begin(self, world: World) -> None:
@@ -308,6 +320,7 @@ class BitFault(Disturbance):
 
     def end(self, world: World) -> None:
         self.hits = sum(injection.hits for injection in self._injections)
+        self.aftermath = max([_recovery(world, node) for node in self._senders], default=0)
         for injection in self._injections:
             injection.cancel()
 

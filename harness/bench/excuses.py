@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.bus.port import ErrorState
-from harness.frames import Received
+from harness.frames import ErrorFrame, Received
 from harness.monitors.monitor import Violation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _ORDER = frozenset({"crc", "counter", "e2e"})
 _AFTER = 2
 """So many cycles after a disturbance its message may still suffer from it."""
 _ON_THE_WIRE_NS = 1_000_000
-"""A frame that was on the wire when its sender was switched ends within this."""
+"""A frame that was on the wire when its sender was switched, or a disturbance ended, ends within this."""
 
 
 class Excuses:
@@ -62,6 +62,8 @@ class Excuses:
             return violation.time if not self.forced.isdisjoint(concerned) else None
         if violation.kind not in _LATE | _ORDER:
             return None
+        if violation.kind in _LATE and self._by_sleep(violation):
+            return violation.time
         found = [self._by_message(violation, each, own=each == path) for each in concerned]
         return max((until for until in found if until is not None), default=None)
 
@@ -77,30 +79,53 @@ class Excuses:
         return any(each.covers(kind, rx, trace) for each in self._disturbances)
 
     def _by_bus(self, violation: Violation) -> int | None:
-        covering = (each for each in self._disturbances if self._overlaps(each, violation, 0))
+        error = violation.seen
+        if isinstance(error, ErrorFrame) and any(
+            node == error.sender and error.time - _ON_THE_WIRE_NS < time <= error.time for time, node in self.switched
+        ):
+            return violation.time  # it was sending when it was switched off
+        covering = (each for each in self._disturbances if self._overlaps(each, violation, _ON_THE_WIRE_NS))
         return violation.time if any(each.burdens(violation.channel) for each in covering) else None
+
+    def _by_sleep(self, violation: Violation) -> bool:
+        """Whether the network said within the violation's interval that it is not awake."""
+        channel = self._world.channels[violation.channel]
+        stated = self._world.blueprint.file.monitors.limits.awake.get(violation.channel)
+        if stated is None:
+            return False
+        name, _, label = stated.partition(" == ")
+        message, signal = channel.network.find(name)
+        read = message.codec.signal_raw(signal.name)
+        before = violation.start - _AFTER * (message.cycle_time_ns or 0)
+        return any(
+            signal.text(raw) != label.strip('"')
+            for rx in channel.network.trace.since(message.key, before)
+            if rx.time <= violation.time and (raw := read(rx.frame.data)) is not None
+        )
 
     def _by_message(self, violation: Violation, path: str, *, own: bool) -> int | None:
         plan, sender = self._plans.get(path), self._senders.get(path, "")
         if plan is None:
             return None
         channel = path.partition(".")[0]
-        slack = _ON_THE_WIRE_NS if violation.kind in _ORDER else 0
+        grace = _AFTER * (plan.cycle_ns or 0)
+        slack = {"latency": grace, "cycle": 0, "silence": 0}.get(violation.kind, _ON_THE_WIRE_NS)
         found = [
             time for time, node in self.switched if node == sender and violation.start - slack < time <= violation.time
         ]
-        if self._is_off(sender, channel):
+        gateway = self._senders.get(f"{violation.channel}.{violation.message}", "")
+        if self._is_off(sender, channel) or (not own and self._is_off(gateway, channel)):
             found.append(violation.time)
-        grace = _AFTER * (plan.cycle_ns or 0)
-        for disturbance in self._disturbances:
-            late = violation.kind in _LATE
-            if self._overlaps(disturbance, violation, grace) and (
-                disturbance.disrupts(channel, plan.message.key, sender)
-                or (late and disturbance.burdens(channel))
-                or (not (own and late) and disturbance.spoils(channel, plan.message.key))
-            ):
-                ended = disturbance.ended
-                found.append(violation.time if ended is None else min(violation.time, ended + grace))
+        late = violation.kind in _LATE
+        for each in self._disturbances:
+            if each.disrupts(channel, plan.message.key, sender) or (not own and each.destroys(gateway)):
+                end = each.aftermath + grace
+            elif (late and each.burdens(channel)) or (not (own and late) and each.spoils(channel, plan.message.key)):
+                end = grace
+            else:
+                continue
+            if self._overlaps(each, violation, end):
+                found.append(violation.time if each.ended is None else min(violation.time, each.ended + end))
         return max(found, default=None)
 
     def _is_off(self, sender: str, channel: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -62,9 +63,19 @@ def _limits(table: Table, sleeps: bool) -> ContractLimits:
         e2e=default,
         e2e_of={name: _own_e2e(Table(e2e.path, f"{e2e.where}.{name}", own), default) for name, own in _rest(e2e)},
         routes=tuple(_route(source, own) for source, own in table.tables("routes").items()),
+        awake=_awake(_inner(table, "awake")),
         network_sleeps=sleeps,
         without=frozenset(without),
     )
+
+
+def _awake(table: Table) -> dict[str, str]:
+    found = {channel: table.take(channel, str) for channel in tuple(table.content)}
+    for channel, text in found.items():
+        if not re.fullmatch(r"\w+\.\w+ == .+", text):
+            raise table.error(f"{table.where}.{channel} must be written 'Message.Signal == Label', not {text!r}")
+    table.done()
+    return found
 
 
 def _inner(table: Table, key: str) -> Table:

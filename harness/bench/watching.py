@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from harness.bench.contract import bench_checks
 from harness.bench.outcomes import Summary
@@ -25,6 +25,8 @@ from harness.monitors.monitor import Monitor, Violation
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.bench.monitors import MonitorsSpec
+    from harness.signals.predicate import Predicate
+    from harness.temporal.formula import Formula
 
 Receive = Callable[[Received], Sequence[Violation]]
 Route = tuple[tuple[Receive, ...], tuple[int, ...]]
@@ -252,7 +254,7 @@ def _monitors(bench: Bench, watched: object) -> Iterator[Monitor]:
         )
 
 
-def _is_formula(watched: object) -> bool:
+def _is_formula(watched: object) -> TypeGuard[Formula | Predicate]:
     from harness.signals.predicate import Predicate
     from harness.temporal.formula import Formula
 

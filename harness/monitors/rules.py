@@ -84,8 +84,10 @@ class ContractLimits:
     silence: a node is silent after so many cycles of its fastest cyclic message.
     load: highest bus load, 0 to 1, in any window of ``load_window`` ns (that begins on a tenth of it); None: any.
     error_frames: so many are allowed on each channel. e2e, e2e_of: state machine of all, and of some messages.
-    routes: what gateways copy. network_sleeps: whether the network falls silent as a whole, so that a gap is one only
-    when another node is heard after it. without: kinds that are not checked.
+    routes: what gateways copy. awake: by channel, ``Message.Signal == Label`` of what says that its network is awake;
+    while it says otherwise, a bench excuses what comes late, early or not at all.
+    network_sleeps: whether the network falls silent as a whole, so that a gap is one only when another node is heard
+    after it. without: kinds that are not checked.
     """
 
     cycles: CycleLimits = field(default_factory=CycleLimits)
@@ -97,6 +99,7 @@ class ContractLimits:
     e2e: E2ELimits = field(default_factory=E2ELimits)
     e2e_of: Mapping[str, E2ELimits] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    awake: Mapping[str, str] = field(default_factory=dict)
     network_sleeps: bool = False
     without: frozenset[str] = frozenset()
 

@@ -55,6 +55,9 @@ class FormulaMonitor:
     (10000000, 90000000, 'Pedal = 40 %, Lamp = Off at 10 ms; Pedal = 40 %, Lamp = Off at 90 ms')
     """
 
+    settles = True
+    """Every frame counts in its own instant, together with the others of it."""
+
     def __init__(self, title: str, formula: Statement, requirement: str = "") -> None:
         self.title = title
         self.formula: Formula = formula_of(formula)
