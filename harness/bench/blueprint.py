@@ -61,8 +61,11 @@ class Blueprint:
     """What names mean to each simulated node."""
 
     @classmethod
-    def load(cls, path: str | Path) -> Blueprint:
-        """Load a bench file and all that it names. Raises :class:`~harness.errors.ConfigError` with the place."""
+    def load(cls, path: str | Path, *, code: bool = True) -> Blueprint:
+        """Load a bench file and all that it names. Raises :class:`~harness.errors.ConfigError` with the place.
+
+        code: False leaves out model and plant classes, for whoever only needs the messages; no world can be built then.
+        """
         file = load_bench_file(path)
         channels = tuple(_channel(file, index) for index in range(len(file.channels)))
         _check_supplements(file, channels)
@@ -75,9 +78,9 @@ class Blueprint:
         models = {
             spec.name: _model(file, spec.model, f"nodes.{spec.name}.model", Ecu)
             for spec in file.nodes
-            if spec.model is not None and spec.state is NodeState.SIMULATED
+            if code and spec.model is not None and spec.state is NodeState.SIMULATED
         }
-        plant = _model(file, file.plant, "plant.model", Plant) if file.plant else Plant
+        plant = _model(file, file.plant, "plant.model", Plant) if code and file.plant else Plant
         names = {node: _names(node, channels) for node in models}
         return cls(file, channels, tuple(sorted({*nodes, *models})), models, plant, names)
 
