@@ -17,6 +17,7 @@ from harness.signals.definitions import SignalDef
 if TYPE_CHECKING:
     import polars
     from asammdf import MDF, Signal
+    from asammdf.blocks.v4_blocks import FileHistory
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -132,6 +133,7 @@ def write_mf4(parts: Iterable[Mapping[str, SignalColumn]], path: str | Path, *, 
     with MDF(version="4.10") as mdf:
         mdf.header.start_time = _EPOCH  # says that the time is UTC
         mdf.header.abs_time = start or 0  # by itself, as a float of seconds would lose nanoseconds
+        mdf.file_history.append(_history())
         groups: dict[_Group, int] = {}
         for part in parts:
             for group, columns in _grouped(part).items():
@@ -140,10 +142,20 @@ def write_mf4(parts: Iterable[Mapping[str, SignalColumn]], path: str | Path, *, 
             raise LogError(f"nothing to write to {path}: no signal of the recording was decoded")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            written: Path = Path(mdf.save(path, overwrite=True, compression=2))
+            written: Path = Path(mdf.save(path, overwrite=True, compression=2, add_history_block=False))
         except OSError as error:
             raise LogError(f"{path} cannot be written: {error}") from error
     return written
+
+
+def _history() -> FileHistory:
+    """Who wrote the file, not when: the same signals give the same bytes."""
+    from asammdf.blocks.v4_blocks import FileHistory
+
+    history = FileHistory()
+    history.comment = "<FHcomment><TX>decoded</TX><tool_id>vehicle-harness</tool_id></FHcomment>"
+    history.time_stamp = _EPOCH
+    return history
 
 
 _Group = tuple[str, str | None, tuple[int, ...]]

@@ -49,6 +49,7 @@ class Signals(Mapping[str, SignalColumn]):
 
     unknown, undecodable, frames: as counted by :class:`~harness.logs.decode.Decoder`. start: Unix time of the
     recording's time 0 in ns; None where it does not tell. end: time of its last data frame in ns, 0 for none.
+    protection: paths of alive counters and checksums, as far as known; comparisons leave them out.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Signals(Mapping[str, SignalColumn]):
         frames: int = 0,
         unknown: Counter[tuple[str, int]] | None = None,
         undecodable: Counter[tuple[str, int]] | None = None,
+        protection: Collection[str] = (),
     ) -> None:
         self.start = start
         self.end = end
         self.frames = frames
         self.unknown = unknown or Counter()
         self.undecodable = undecodable or Counter()
+        self.protection = frozenset(protection)
         self._columns = dict(columns)
         self._meant: dict[str, list[str]] = {}
         for path in self._columns:
@@ -110,12 +113,19 @@ class Signals(Mapping[str, SignalColumn]):
         return write_mf4([self], path, start=self.start)
 
 
-def read_signals(log: Recording, databases: Mapping[str, Source], signals: Collection[str] | None = None) -> Signals:
-    """Decode a whole recording into memory: 16 bytes per sample and signal, 8 per frame for the times.
+def read_signals(
+    log: Recording,
+    databases: Mapping[str, Source],
+    signals: Collection[str] | None = None,
+    *,
+    protection: Collection[str] = (),
+) -> Signals:
+    """Decode a whole recording into memory: up to 16 bytes per sample of a signal and 8 per frame for the times.
 
     databases: by name of the recording's channels: a database file, a database, or messages. signals: those wanted,
     as ``channel.Message.Signal``, ``Message.Signal`` or ``Signal``; None for all. For a recording that does not fit
-    into memory name the signals, or go through it with :func:`~harness.logs.decode.decode_log`.
+    into memory name the signals, or go through it with :func:`~harness.logs.decode.decode_log`. protection: see
+    :class:`Signals`.
 
     Raises :class:`~harness.errors.UnknownSignalError` with the nearest names,
     :class:`~harness.errors.DatabaseError` for a file that does not load.
@@ -128,6 +138,7 @@ def read_signals(log: Recording, databases: Mapping[str, Source], signals: Colle
         frames=decoder.frames,
         unknown=decoder.unknown,
         undecodable=decoder.undecodable,
+        protection=protection,
     )
 
 

@@ -62,12 +62,19 @@ def _compared(options: Namespace) -> int:
     from harness.offline.diff import compare
     from harness.offline.diff_text import json_of, text_of
 
-    one, other = (read_signals(log, bench.messages) for log in logs)
+    one, other = (read_signals(log, bench.messages, protection=bench.protection) for log in logs)
     for log, signals in zip(logs, (one, other), strict=True):
         for doubt in doubts(log, signals):
             print(doubt, file=sys.stderr)
-    ignored = [*options.ignore, *(() if options.protection else bench.protection)]
     names = (str(options.one), str(options.other))
-    found = compare(one, other, tolerances=options.tolerance, align=options.align, ignore=ignored, names=names)
+    found = compare(
+        one,
+        other,
+        tolerances=options.tolerance,
+        align=options.align,
+        ignore=options.ignore,
+        protection=options.protection,
+        names=names,
+    )
     print(json.dumps(json_of(found), indent=1) if options.json else text_of(found, options.limit))
     return EQUAL if found.equal else DIFFERENT

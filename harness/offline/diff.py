@@ -56,15 +56,17 @@ def compare(
     default: Tolerance = EXACT,
     align: str = "time",
     ignore: Iterable[str] = (),
+    protection: bool = False,
     names: tuple[str, str] = ("first", "second"),
 ) -> Comparison:
     """Compare two recordings signal by signal.
 
-    one, other: decoded with the same databases (:func:`harness.logs.read_signals`). tolerances: by name or pattern,
-    as :class:`Tolerance`, as a number in the signal's unit, or as texts ``"Wheel.Speed=0.5,20ms"``; of several that
-    mean a signal the last one counts. default: for all other signals; exact unless given. align: see
+    one, other: decoded with the same databases (:func:`~harness.offline.recordings.load_signals`). tolerances: by
+    name or pattern, as :class:`Tolerance`, as a number in the signal's unit, or as texts ``"Wheel.Speed=0.5,20ms"``;
+    of several that mean a signal the last one counts. default: for all other signals; exact unless given. align: see
     :func:`~harness.offline.alignment.shift_of`. ignore: names or patterns of signals that are left out, as
-    ``"*Counter"``. names: what to call the two.
+    ``"*Counter"``. protection: compare alive counters and checksums too, which differ by their phase. names: what to
+    call the two.
 
     A message that only one recording has is absent from the other; also one that begins later in it, or that comes
     cyclically and ends earlier. Not counted is the tolerance in time, nor another phase: one and a half cycles.
@@ -76,6 +78,8 @@ def compare(
     paths = list(dict.fromkeys([*one, *other]))
     allowed = Tolerances(_given(tolerances), paths, default)
     left_out = selected(ignore, paths)
+    if not protection:
+        left_out |= (one.protection | other.protection).intersection(paths)
     shift = shift_of(one, other, align)
     begin, end = max(0, -shift), min(one.end, other.end - shift)
     if end < begin:

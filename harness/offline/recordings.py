@@ -1,9 +1,9 @@
-"""Recordings on the command line: opened by a bench file, decoded, and what is doubtful about them said."""
+"""Recordings as a bench understands them: opened and decoded with its databases, and what is doubtful about them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from harness.frames import id_text
 from harness.signals.definitions import MessageDef
 
 if TYPE_CHECKING:
+    from harness.bench.bench import Bench
     from harness.logs.decode import Decoder
     from harness.logs.reading import Log
     from harness.logs.signals import Signals
@@ -35,7 +36,12 @@ class BenchMessages:
     @classmethod
     def load(cls, path: str | Path) -> BenchMessages:
         """Read a bench file and its databases. Raises :class:`~harness.errors.ConfigError` with the place."""
-        channels = Blueprint.load(path).channels
+        return cls.of(Blueprint.load(path))
+
+    @classmethod
+    def of(cls, blueprint: Blueprint) -> BenchMessages:
+        """The same of a bench that is loaded already."""
+        channels = blueprint.channels
         protection = {
             f"{channel.name}.{name}.{signal}"
             for channel in channels
@@ -62,6 +68,28 @@ class BenchMessages:
                 raise
             raise MissingExtra("reading recordings", "logs") from error
         return open_log(path, wanted=list(self.messages), channels=channels)
+
+
+def load_signals(
+    path: str | Path,
+    bench: str | Path | Bench,
+    *,
+    channels: Mapping[str, str] | None = None,
+    signals: Collection[str] | None = None,
+) -> Signals:
+    """The signals of a recording, decoded with the databases of a bench.
+
+    bench: a bench file, or a bench that a test holds. channels: the bench's names of channels, each with that in the
+    recording, ``{"body": "2"}``, where they do not speak for themselves. signals: those wanted; None for all.
+
+    Raises what :meth:`BenchMessages.load`, :meth:`BenchMessages.open` and
+    :func:`~harness.logs.signals.read_signals` raise.
+    """
+    known = BenchMessages.load(bench) if isinstance(bench, (str, Path)) else BenchMessages.of(bench.world.blueprint)
+    log = known.open(Path(path), channels or {})
+    from harness.logs.signals import read_signals
+
+    return read_signals(log, known.messages, signals, protection=known.protection)
 
 
 def doubts(log: Log, decoded: Decoder | Signals) -> list[str]:

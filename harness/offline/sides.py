@@ -122,8 +122,8 @@ class Sides:
         if len(seen) == 1 and seen[0][1][0] < self._end:
             ((name, each),) = seen
             yield Absence(path, f"only in {name}", int(each[0]), int(each[-1]))
-        if len(seen) < 2:
-            return
+        if len(seen) < 2 or self._one[path].definition.multiplexer is not None:
+            return  # pages come in turn, and the multiplexer itself tells when the message begins and ends
         phases = [_phase(each) for each in times]
         allowed = max(allowed, *phases)
         firsts = [max(int(each[0]), self._begin) for each in times]

@@ -69,6 +69,11 @@ def test_an_mf4_file_gives_the_same_values_units_and_labels(tmp_path: Path, size
         assert {getattr(group.channel_group, "acq_name", "") for group in mdf.groups} == {"body.Tank", "body.Pages"}
 
 
+def test_the_same_signals_give_the_same_bytes(tmp_path: Path) -> None:
+    one, other = (write_mf4([WHOLE], tmp_path / name, start=WHOLE.start) for name in ("one.mf4", "other.mf4"))
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_nothing_decoded_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="nothing to write"):
         write_mf4([{}], tmp_path / "drive.mf4")

@@ -189,6 +189,14 @@ def test_only_part_of_a_message_is_told_by_its_signals() -> None:
     assert [(each.path, each.what) for each in compare(one, other).absent] == [("b.Wheel.Page", "only in first")]
 
 
+def test_pages_of_a_multiplexed_message_come_in_turn() -> None:
+    page = SignalDef("Page", "Wheel", 16, 8, multiplexer="Index", multiplexer_ids=(1,))
+    one, other = (
+        Signals({"b.Wheel.Page": column(page, [(first, 5.0), (90 * MS, 5.0)])}, end=100 * MS) for first in (0, 60 * MS)
+    )
+    assert compare(one, other).equal
+
+
 def test_the_longer_recording_is_compared_as_far_as_the_shorter_goes() -> None:
     one = recorded(100 * MS, CYCLE)
     other = recorded(45 * MS, CYCLE[:5])
