@@ -34,6 +34,9 @@ APP_TEXT, MEASUREMENT_COMMENT = 65, 0
 APP_TEXT_FIELDS = Struct("<L4xL4x")
 """Source and length of the text that follows."""
 
+LAST_TYPE = 255
+"""Types of objects are small numbers, about 140 by now."""
+
 LOG_CONTAINER, NOT_COMPRESSED, ZLIB = 10, 0, 2
 DATA_LOST = {91: "driver overrun", 125: "data lost"}
 BATCH = 1 << 20
@@ -85,6 +88,10 @@ class BlfSource:
                 if not whole:
                     tail, synchronous = b"", False
                 self.fraction = min(1.0, file.tell() / self._size)
+            if whole and tail.strip(b"\0"):
+                # Where an object's size is wrong, what it swallows may be whole objects.
+                stretch = _Stretch(tail[len(MARK) :], [Part(self._size, b"")])
+                yield self._piece(stretch, chain(stretch.memory, stretch.length, False))
         if whole and tail.strip(b"\0"):
             self._truncated(self._size, f"the file ends inside an object; its {len(tail)} bytes are left out")
         elif whole and self._declared > self._size:
@@ -115,6 +122,8 @@ class BlfSource:
             at[kinds == APP_TEXT].tolist(), headers["size"][kinds == APP_TEXT].tolist(), strict=True
         ):
             self._text(stretch.memory[place : place + size])
+        for place in at[kinds > LAST_TYPE].tolist():
+            self._problems.add("type", stretch.position(place), "object of a type that does not exist, left out")
         for kind in LAYOUTS:
             for place in at[kinds == kind].tolist():
                 self._problems.add("short", stretch.position(place), f"object of type {kind} too short, left out")
@@ -135,16 +144,21 @@ class BlfSource:
             file.seek(position)
             head = file.read(BASE.size + SLACK)
             begin = head.find(MARK, 0, SLACK + len(MARK))
-            if begin < 0 or len(head) - begin < BASE.size:
-                if not head.strip(b"\0"):
-                    return
-                found = _find(file, position)
+            if not head.strip(b"\0"):
+                return
+            if begin >= 0 and len(head) - begin < BASE.size:
+                self._truncated(self._size, f"the file ends inside the header at byte {position + begin}")
+                yield Part(position, b"", True)
+                return
+            if begin < 0:
+                found = _find(file, position + 1)
                 if found is None:
                     self._truncated(position, "no container begins here, nor anywhere behind")
-                    yield Part(position, b"", True)
-                    return
-                self._problems.add("lost", f"byte {position}", f"no container begins here; read on at byte {found}")
+                else:
+                    self._problems.add("lost", f"byte {position}", f"no container begins here; read on at byte {found}")
                 yield Part(position, b"", True)
+                if found is None:
+                    return
                 position = found
                 continue
             position += begin
@@ -175,14 +189,12 @@ class BlfSource:
             try:
                 data = zlib.decompress(packed, bufsize=max(min(unpacked, LARGEST_CONTAINER), 1))
             except zlib.error as error:
-                data = _salvaged(packed)
-                if not short:
-                    self._problems.add(
-                        "damaged",
-                        f"byte {position}",
-                        f"damaged container ({error}): {len(data)} of {unpacked} bytes unpacked",
-                    )
-                    return Part(position, data, True), end
+                found = _begun(packed) if short else None
+                if found is None:
+                    # Nothing tells which of its bytes are right, and a wrong value is worse than none.
+                    self._problems.add("damaged", f"byte {position}", f"damaged container ({error}), left out")
+                    return Part(position, b"", True), end
+                data = found
         else:
             self._problems.add("method", f"byte {position}", f"container packed in an unknown way ({method}), left out")
             return Part(position, b"", True), end
@@ -225,16 +237,12 @@ def _batches(parts: Iterator[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def _salvaged(packed: memoryview) -> bytes:
-    """What can be unpacked of a damaged or cut container."""
-    machine = zlib.decompressobj()
-    pieces: list[bytes] = []
+def _begun(packed: memoryview) -> bytes | None:
+    """What a container that is cut begins with; None where it is damaged, too."""
     try:
-        for begin in range(0, len(packed), 64):
-            pieces.append(machine.decompress(packed[begin : begin + 64]))
+        return zlib.decompressobj().decompress(packed)
     except zlib.error:
-        pass  # the caller has reported it; what came before is what we are after
-    return b"".join(pieces)
+        return None
 
 
 def _find(file: BinaryIO, position: int) -> int | None:

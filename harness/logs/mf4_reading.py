@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 KINDS = {"CAN_DataFrame": 0, "CAN_RemoteFrame": REMOTE, "CAN_ErrorFrame": ERROR}
 CHUNK = 50_000
+_HEADER_END = 168
 _LOCAL_TIME = 1
 _LINEAR = 1
 _EXTENDED_BIT, _ID_BITS = 0x8000_0000, 0x1FFF_FFFF
@@ -49,13 +51,7 @@ class Mf4Source:
 
         Raises :class:`~harness.errors.LogError` where asammdf cannot open the file at all.
         """
-        from asammdf import MDF
-
-        try:
-            mdf = MDF(self._path)
-        except _broken() as error:
-            raise LogError(f"{self._path} is no MF4 file that asammdf can read: {_said(error)}") from error
-        with mdf:
+        with self._opened() as mdf:
             self._describe(mdf)
             found = [(index, name) for index, group in enumerate(mdf.groups) for name in KINDS if _holds(group, name)]
             total = sum(mdf.groups[index].channel_group.cycles_nr for index, _ in found)
@@ -63,6 +59,18 @@ class Mf4Source:
                 self.fraction = min(1.0, self._read / total)
                 yield Piece(columns, lambda row, columns=columns: f"{columns.time[row] / 1e9:.6f} s")  # type: ignore[misc]
         self.fraction = 1.0
+
+    def _opened(self) -> MDF:
+        """Raises :class:`~harness.errors.LogError` where asammdf cannot open the file at all."""
+        from asammdf import MDF
+
+        if self._path.stat().st_size < _HEADER_END:
+            raise LogError(f"{self._path} is no MF4 file: it ends inside its header")
+        try:
+            return MDF(self._path)
+        except _broken() as error:
+            _let_go(error)
+            raise LogError(f"{self._path} is no MF4 file that asammdf can read: {_said(error)}") from error
 
     def _describe(self, mdf: MDF) -> None:
         header: Any = mdf.header
@@ -183,6 +191,15 @@ def _broken() -> tuple[type[Exception], ...]:
 
     return (MdfException, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError,
             struct.error, zlib.error)  # fmt: skip
+
+
+def _let_go(error: Exception) -> None:
+    """Close the temporary file of asammdf's object, which it left half made and which would complain when collected."""
+    for frame, _ in walk_tb(error.__traceback__):
+        made: Any = frame.f_locals.get("self")
+        if type(made).__name__ in ("MDF3", "MDF4") and hasattr(made, "_tempfile"):
+            made._tempfile.close()
+            made._closed = True
 
 
 def _said(error: Exception) -> str:

@@ -53,9 +53,9 @@ class TrcSource(TextSource):
             self._header(line)
             return None
         words = line.split(maxsplit=len(self._columns) - 1)
-        if len(words) < min(len(self._columns) - 1, 4):
-            raise NoFrame(f"columns {','.join(self._columns)} were expected")
         word = dict(zip(self._columns, words, strict=False))
+        if "O" not in word or "I" not in word:
+            raise NoFrame(f"columns {','.join(self._columns)} were expected")
         kind, direction = word.get("T", "DT"), word.get("d", "Rx")
         if kind not in _KINDS or direction not in ("Rx", "Tx") or word["I"] == "FFFFFFFF":
             return None  # a change of the bus's state or a warning
@@ -64,6 +64,8 @@ class TrcSource(TextSource):
         if flags & ERROR:
             return Row(at, channel, 0, flags, 0)
         key = checked(int(word["I"], 16), len(word["I"]) > 4)
+        if "l" not in word and "L" not in word:
+            raise NoFrame("it ends before the length")
         length = int(word["l"]) if "l" in word else int(word["L"])
         if "l" not in word and flags & FD:
             length = FD_LENGTHS[min(length, 15)]
