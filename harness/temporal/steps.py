@@ -138,10 +138,30 @@ def sliding(steps: StepFunction, start: int, end: int, first: int, last: int, pi
         return steps.map(lambda values: values[begin : begin + len(time)], time)
     coming, leaving = inner - end, inner - start
     comes, goes = clipped(coming, first, last), clipped(leaving, first, last)
-    time, right, left = merged(coming[comes], leaving[goes])
+    coming, leaving = coming[comes], leaving[goes]
+    if len(coming) <= len(leaving) and np.array_equal(coming, leaving[: len(coming)]):
+        # Samples on a grid meet themselves: one comes whenever one leaves, until the last has come.
+        width, size = comes.start - goes.start + 1, len(leaving) + 1
+
+        def grid(values: Numbers) -> Numbers:
+            used = values[goes.start : comes.stop + 1]
+            return _of_width(np.pad(used, (0, size + width - 1 - len(used)), "edge"), width, pick)
+
+        return steps.map(grid, np.concatenate(((first,), leaving)))
+    time, right, left = merged(coming, leaving)
     right = np.concatenate(((0,), right)) + comes.start
     left = np.concatenate(((0,), left)) + goes.start
     return steps.map(lambda values: extremum(values, left, right, pick), np.concatenate(((first,), time)))
+
+
+def _of_width(values: Numbers, width: int, pick: Pick) -> Numbers:
+    """The extremum of every ``width`` values in a row."""
+    count, size = len(values) - width + 1, 1
+    while 2 * size <= width:
+        values = pick(values[:-size], values[size:])
+        size *= 2
+    found: Numbers = pick(values[:count], values[width - size : width - size + count])
+    return found
 
 
 def to_the_end(steps: StepFunction, start: int, first: int, last: int, pick: Pick) -> StepFunction:
@@ -153,23 +173,25 @@ def to_the_end(steps: StepFunction, start: int, first: int, last: int, pick: Pic
 def extremum(values: Numbers, left: NDArray[np.int64], right: NDArray[np.int64], pick: Pick) -> Numbers:
     """Of every range ``values[left[i] : right[i] + 1]`` (not empty) the extremum."""
     widths = right - left + 1
-    widest, narrowest = int(widths.max()), int(widths.min())
-    found: Numbers = np.empty(len(widths))
+    widest = int(widths.max())
+    known: list[tuple[NDArray[np.int64], Numbers]] = []
     if widest > BLOCK:
-        wide = np.flatnonzero(widths > BLOCK)
-        found[wide] = _over_blocks(values, left[wide], right[wide], pick)
+        now = np.flatnonzero(widths > BLOCK)
+        known.append((now, _over_blocks(values, left[now], right[now], pick)))
     # Doubling: ``table[i]`` is the extremum of ``size`` values from i on; two of them cover up to twice as many.
-    size, table = 1, values
-    while size <= min(widest, BLOCK):
-        if narrowest < 2 * size:
-            if narrowest >= size and widest < 2 * size:
-                found = pick(table.take(left), table.take(right - (size - 1))) if size > 1 else table.take(left)
-                return found
-            now = np.flatnonzero((widths >= size) & (widths < min(2 * size, BLOCK + 1)))
-            found[now] = pick(table.take(left[now]), table.take(right[now] - (size - 1)))
-        if 2 * size <= min(widest, BLOCK):
-            table = pick(table[:-size], table[size:])
+    table, size, last = values, 1, min(widest, BLOCK)
+    while 2 * size <= last:
+        now = np.flatnonzero(widths < 2 * size)
+        if size > 1:
+            now = now[widths[now] >= size]
+        if len(now):
+            known.append((now, pick(table.take(left[now]), table.take(right[now] - (size - 1)))))
+        table = pick(table[:-size], table[size:])
         size *= 2
+    # Most are of the last size: all are done, and the others put right.
+    found: Numbers = pick(table.take(left, mode="clip"), table.take(right - (size - 1), mode="clip"))
+    for now, others in known:
+        found[now] = others
     return found
 
 
