@@ -158,6 +158,14 @@ def test_an_error_frame_says_what_it_destroyed() -> None:
     assert "// stuff error in 0x100\n 0.002000000 1  ErrorFrame\n" in asc_text([error], ["body"])
 
 
+def test_the_flags_of_a_can_fd_frame_in_asc_agree_with_its_columns() -> None:
+    frame = Frame(0x18FF1234, bytes(range(12)), extended=True, fd=True, brs=True, esi=True)
+    line = asc_text([Received(2_000_000, "body", frame)], ["body"]).splitlines()[-2].split()
+    assert line[:8] == ["0.002000000", "CANFD", "1", "Rx", "18FF1234x", "1", "1", "9"]
+    assert line[8] == "12" and bytes.fromhex("".join(line[9:21])) == frame.data
+    assert int(line[23], 16) == 0x7000
+
+
 @pytest.mark.parametrize(
     ("kind", "line"),
     [
