@@ -7,7 +7,10 @@ online. So both come to the same violations, numbers and statistics, wherever a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
 
 from harness.logs.columns import FrameColumns
 from harness.monitors.blocks_contents import ContentsColumns, KnownColumns
@@ -40,6 +43,8 @@ class ContractColumns:
         self, checks: Sequence[Check], durations: Mapping[str, Durations], known: Mapping[str, Collection[int]]
     ) -> None:
         self.checks = tuple(checks)
+        self.unknown: Counter[Pair] = Counter()
+        """How many frames had an identifier that their channel does not know."""
         self._sorter = Sorter({channel: sorted(keys) for channel, keys in known.items()})
         self._contents = {_pair(each.rule): ContentsColumns(each) for each in checks if isinstance(each, Contents)}
         self._e2e = {_pair(each.rule): E2EColumns(each) for each in checks if isinstance(each, E2ECheck)}
@@ -83,6 +88,9 @@ class ContractColumns:
             if (load := self._loads.get(pair[0])) is not None:
                 load.add(rows)
         for channel, rows in ordered.unknown():
+            keys, counts = np.unique(rows.block.key[rows.at], return_counts=True)
+            for key, count in zip(keys.tolist(), counts.tolist(), strict=True):
+                self.unknown[channel, key] += count
             if (known := self._known.get(channel)) is not None:
                 found += known.block(rows)
             if (load := self._loads.get(channel)) is not None:

@@ -1,0 +1,256 @@
+"""One recording judged: by the bus contract and the properties of a bench, block by block.
+
+Memory holds a block and what undecided properties need, however long the recording is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness.bench.recorded import Damaged
+from harness.evidence.verdicts import Verdict, worst
+from harness.frames import ErrorFrame, Received, id_text
+from harness.logs.columns import FrameColumns
+from harness.logs.decode import Decoder
+from harness.logs.problems import LogProblem
+from harness.logs.reading import Log, open_log
+from harness.monitors.blocks import ContractColumns
+from harness.monitors.monitor import Outcome, Violation
+from harness.offline.check_bench import CheckBench
+from harness.offline.check_fit import better_fit
+from harness.temporal.offline import Chunks
+
+PROPERTIES = "properties"
+"""The family of temporal properties."""
+SURROUNDINGS_NS = 100_000_000
+"""Frames of so much time before and half as much after the first violation of a check are kept."""
+MOST_AROUND = 400
+STRANGE = 0.5
+"""With more unknown frames than this share of them, bench and recording do not belong together."""
+
+Progress = Callable[[float], object]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check came to.
+
+    family: what checks of its sort are called together. verdict: None where there was nothing to judge and nobody asked
+    for this check by name. requirement: identifier, "" for none. around: frames around the first violation.
+    """
+
+    family: str
+    outcome: Outcome
+    verdict: Verdict | None
+    requirement: str = ""
+    around: Sequence[Received | ErrorFrame] = ()
+
+    @property
+    def first(self) -> Violation | None:
+        """The first violation."""
+        return self.outcome.violations[0] if self.outcome.violations else None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One recording, judged.
+
+    verdict: of the whole; reason: why it is neither passed nor failed, "" otherwise. begin, end: its first and last
+    frame, ns since it began. frames: how many were judged, error frames included. channels: the bench's, each with
+    that in the file. unknown: unknown frames by channel and identifier. remarks: what a reader should know.
+    """
+
+    path: Path
+    sha256: str
+    verdict: Verdict
+    reason: str
+    begin: int
+    end: int
+    frames: int
+    channels: Mapping[str, str]
+    results: Sequence[CheckResult]
+    unknown: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    problems: Sequence[LogProblem] = ()
+    remarks: Sequence[str] = ()
+
+
+def check_recording(
+    path: Path,
+    bench: CheckBench,
+    *,
+    channels: Mapping[str, str] | None = None,
+    damaged: Damaged = "inconclusive",
+    progress: Progress = lambda fraction: None,
+) -> Checked:
+    """Judge a recording.
+
+    channels: the bench's names, each with that in the file, where they do not speak for themselves. damaged: what damage in the file makes of a recording that would pass. progress: told now and then how much is
+    read, 0 to 1. Raises :class:`~harness.errors.LogError` for what is no recording or does not fit the bench, and
+    :class:`~harness.errors.MissingExtra`.
+    """
+    log = open_log(path, wanted=list(bench.messages), channels=channels or {})
+    pass_ = _Pass(bench, log)
+    for block in log.blocks():
+        pass_.take(block)
+        progress(log.fraction)
+    return pass_.finish(damaged)
+
+
+class _Pass:
+    """One pass over a recording."""
+
+    def __init__(self, bench: CheckBench, log: Log) -> None:
+        self._bench, self._log = bench, log
+        own = log.own_channels
+        names = dict(zip(log.channels, own, strict=True))
+        self.channels = {name: names[name] for name in bench.messages if name in names}
+        self._contract: ContractColumns = bench.columns(self.channels)
+        signals = sorted({signal.path for each in bench.properties for signal in each.formula.signals})
+        self._decoder = Decoder(bench.messages, signals)
+        self._chunks: list[Chunks] = []
+        self._begin = self._latest = 0
+        self._frames = 0
+        self._around: dict[str, Sequence[Received | ErrorFrame]] = {}
+        self._others: Counter[str] = Counter()
+        self._problems: Sequence[LogProblem] = ()
+
+    def take(self, block: FrameColumns) -> None:
+        """Judge the next block."""
+        if not len(block):
+            return
+        if not self._frames:
+            self._begin = self._latest = int(block.time[0])
+            self._contract.begin(self._begin)
+            self._chunks = [Chunks(each.formula, self._begin, check=each.name) for each in self._bench.properties]
+        time = block.time
+        if time[0] < self._latest or (time[1:] < time[:-1]).any():
+            block = replace(block, time=np.maximum(np.maximum.accumulate(time), self._latest))
+        self._frames += len(block)
+        self._latest = int(block.time[-1])
+        names = self._log.channels
+        self._count_others(block, names)
+        for violation in self._contract.block(block, names):
+            self._keep(violation, block)
+        if self._chunks:
+            columns = self._decoder.block(block, names)
+            # Of the last instant there may be more in the next block.
+            for chunk in self._chunks:
+                chunk.feed(columns, self._latest - 1)
+
+    def _count_others(self, block: FrameColumns, names: Sequence[str]) -> None:
+        for number, name in enumerate(names):
+            if name not in self.channels:
+                self._others[name] += int(np.count_nonzero(block.channel == number))
+
+    def _keep(self, violation: Violation, block: FrameColumns) -> None:
+        """The frames around the first violation of a check, as far as they are in the same block."""
+        if violation.check in self._around:
+            return
+        first, last = np.searchsorted(
+            block.time, [violation.time - SURROUNDINGS_NS, violation.time + SURROUNDINGS_NS // 2]
+        ).tolist()
+        middle = int(np.searchsorted(block.time, violation.time))
+        first = max(first, middle - MOST_AROUND // 2)
+        rows = block[first : min(last, first + MOST_AROUND)]
+        names = self._log.channels
+        self._around[violation.check] = [each for each in rows.frames(names) if each.channel in self.channels]
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def finish(self, damaged: Damaged) -> Checked:
+        """Nothing more comes: what everything came to."""
+        end = self._latest
+        self._problems = tuple(self._log.problems)
+        results = [*self._contract_results(end), *self._property_results(end)] if self._frames else []
+        remarks = self._remarks()
+        verdict, reason = self._verdict(results, damaged)
+        return Checked(
+            self._log.path, _sha256(self._log.path), verdict, reason, self._begin, end, self._frames, self.channels,
+            results, dict(self._contract.unknown), self._problems, remarks,
+        )  # fmt: skip
+
+    def _contract_results(self, end: int) -> list[CheckResult]:
+        late, outcomes = self._contract.finish(end)
+        for violation in late:
+            self._keep(violation, FrameColumns.empty())
+        return [
+            self._result(check.family, outcome, _verdict_of(outcome))
+            for check, outcome in zip(self._contract.checks, outcomes, strict=True)
+        ]
+
+    def _property_results(self, end: int) -> list[CheckResult]:
+        found = []
+        for one, chunk in zip(self._bench.properties, self._chunks, strict=True):
+            chunk.feed({}, end)
+            judged = chunk.finish()
+            outcome = Outcome(
+                one.name, judged.violations, judged.count, judged.judged_ns, judged.doubt, judged.robustness,
+                judged.unit, judged.time_margin,
+            )  # fmt: skip
+            found.append(self._result(PROPERTIES, outcome, Verdict(judged.verdict), one.requirement))
+        return found
+
+    def _result(self, family: str, outcome: Outcome, verdict: Verdict | None, requirement: str = "") -> CheckResult:
+        around = self._around.get(outcome.violations[0].check, ()) if outcome.violations else ()
+        return CheckResult(family, outcome, verdict, requirement, around)
+
+    def _verdict(self, results: Sequence[CheckResult], damaged: Damaged) -> tuple[Verdict, str]:
+        """The verdict of the whole, and why it is neither passed nor failed."""
+        unknown = self._contract.unknown.total()
+        mine = self._frames - self._others.total()
+        if not mine:
+            return Verdict.INCONCLUSIVE, "the recording holds no frame of the bench's channels"
+        if unknown > STRANGE * mine:
+            return Verdict.BLOCKED, f"{unknown:,} of {mine:,} frames are unknown: the databases are of another network"
+        found = [result.verdict for result in results if result.verdict is not None]
+        verdict = worst(found) or Verdict.INCONCLUSIVE
+        problems = self._problems
+        if problems and damaged == "fail":
+            return Verdict.FAILED, ""
+        if problems and damaged == "inconclusive" and verdict is Verdict.PASSED:
+            return Verdict.INCONCLUSIVE, "the recording is damaged: what was lost cannot be judged"
+        if verdict is Verdict.INCONCLUSIVE:
+            doubts = [result.outcome.doubt for result in results if result.verdict is Verdict.INCONCLUSIVE]
+            return verdict, doubts[0] if doubts else "there was nothing to judge"
+        return verdict, ""
+
+    def _remarks(self) -> tuple[str, ...]:
+        """What a reader should know beside the verdicts."""
+        found = [f"damaged at {problem}" for problem in self._problems]
+        missing = [name for name in self._bench.messages if name not in self.channels]
+        if missing:
+            found.append(f"not in the recording, so not judged: {', '.join(missing)}")
+        for name, count in self._others.items():
+            if count:
+                found.append(f"channel {name} is none of the bench's: {count:,} frames were not judged")
+        unknown = self._contract.unknown
+        if unknown:
+            listed = [f"{channel} {id_text(key)} ({count:,})" for (channel, key), count in unknown.most_common(8)]
+            more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+            found.append(
+                f"{len(unknown)} identifiers are in no database, {unknown.total():,} of {self._frames:,} frames: "
+                f"{', '.join(listed)}{more}"
+            )
+            fit = better_fit(self._log, self._bench.known(list(self._bench.messages)), self.channels)
+            if fit:
+                found.append(fit)
+        return tuple(found)
+
+
+def _verdict_of(outcome: Outcome) -> Verdict | None:
+    if outcome.count:
+        return Verdict.FAILED
+    if outcome.doubt:
+        return Verdict.INCONCLUSIVE
+    return Verdict.PASSED if outcome.judged_ns else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
