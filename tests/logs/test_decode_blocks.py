@@ -104,6 +104,16 @@ def test_signals_of_one_message_share_their_times() -> None:
     assert signals["body.Tank.Level"].time.tolist() == [0, 1, 2, 3, 4]
 
 
+def test_frames_of_a_message_keep_their_order_in_long_blocks() -> None:
+    keys = np.random.default_rng(2).integers(0x10, 0x13, 5000).astype(np.uint32)
+    zeros = np.zeros(5000, np.uint8)
+    block = FrameColumns(np.arange(5000), zeros, keys, zeros, zeros + 8, np.zeros((5000, 8), np.uint8))
+    messages = [MessageDef(f"M{key}", key, 1, (SignalDef("S", f"M{key}", 0, 8),)) for key in range(0x10, 0x13)]
+    columns = Decoder({"body": messages}).block(block, ["body"])
+    for key in range(0x10, 0x13):
+        assert columns[f"body.M{key}.S"].time.tolist() == np.flatnonzero(keys == key).tolist()
+
+
 def test_a_signal_without_samples_has_an_empty_column_of_its_kind() -> None:
     signals = read_signals(Log([]), MESSAGES)
     assert len(signals) == 7

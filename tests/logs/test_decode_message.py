@@ -162,11 +162,23 @@ def test_columns_equal_the_codec_on_any_signals(data: st.DataObject, size: int) 
     check_equal(message, frames_of(message, payloads))
 
 
+@pytest.mark.parametrize("length", [1, 8, 33, 63, 64, 72])
+@pytest.mark.parametrize("scale", [1, 1.0, 0, 0.0, -1, -0.5, 3, 1 << 40])
+@pytest.mark.parametrize("offset", [0, 0.0, -0.0, 5, -(1 << 63), 1 << 63, 0.5])
+def test_every_kind_of_scale_and_offset_gives_the_codecs_kind(length: int, scale: float, offset: float) -> None:
+    signals = (
+        SignalDef("Plain", "M", 0, length, scale=scale, offset=offset),
+        SignalDef("Signed", "M", 80, length, signed=True, scale=scale, offset=offset),
+    )
+    message = MessageDef("M", 0x10, 20, signals, fd=True)
+    check_equal(message, frames_of(message, [bytes(20), b"\xff" * 20, bytes(range(100, 120))]))
+
+
 @st.composite
 def multiplexed_messages(draw: st.DrawFn) -> MessageDef:
     """Multiplexers of two bits in nested levels, numbers with gaps, scaled multiplexers, unknown numbers."""
     ids = st.lists(st.integers(-1, 4), min_size=0, max_size=3, unique=True).map(tuple)
-    signals = [SignalDef("M0", "M", 0, 2, is_multiplexer=True, scale=draw(st.sampled_from([1, 1.5, -1])))]
+    signals = [SignalDef("M0", "M", 0, 2, is_multiplexer=True, scale=draw(st.sampled_from([1, 1.5, -1, -1.5])))]
     for index in range(1, draw(st.integers(2, 10))):
         above = draw(st.sampled_from([each for each in signals if each.is_multiplexer]))
         inner = draw(st.booleans())
