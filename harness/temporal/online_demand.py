@@ -107,12 +107,13 @@ class Demand:
     def settle(self, batch: Batch, now: int, atoms: Atoms) -> None:
         """Judge what is settled by what the atoms were until now."""
         self._readiness.look(batch, now)
+        self._limit.now = now
         self._waiting.extend(self._stream.extend(batch))
         self._judge(now, now, atoms)
 
     def finish(self, beyond: Batch, end: int, atoms: Atoms) -> None:
         """Judge the rest, when no more comes. beyond: the atoms after the end, unknown as far as anybody looks."""
-        self._limit.end = end
+        self._limit.now = self._limit.end = end
         self._waiting.extend(self._stream.extend(beyond))
         self._waiting.extend(self._stream.finish())
         self._judge(end, end, atoms)
@@ -214,7 +215,7 @@ class Demand:
         """The value of a part in an instant that is not settled or has just been, by what is known now."""
         ahead = formula.horizon
         assert ahead is not None
-        flow = stream(formula, time, time, Limit())
+        flow = stream(formula, time, time, self._limit if self._limit.end == now else Limit())
         excerpt = atoms.excerpt(time - formula.history, now, time + ahead)
         for end, lo, hi in flow.extend(excerpt):
             if end >= time:

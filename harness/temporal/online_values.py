@@ -20,11 +20,15 @@ Batch = Mapping[Formula, Sequence[Segment]]
 
 
 class Limit:
-    """Where the observation ends, ns; unbounded windows end there. :data:`FOREVER` while it goes on."""
+    """now: until when everything was seen, ns. end: where the observation ends, :data:`FOREVER` while it goes on.
 
-    __slots__ = ("end",)
+    Unbounded windows end there, and of what comes after it no formula is known.
+    """
+
+    __slots__ = ("end", "now")
 
     def __init__(self) -> None:
+        self.now = FOREVER
         self.end = FOREVER
 
 
@@ -155,6 +159,42 @@ class Sliding(Stream):
                 now = until + 1
         self.next = now
         return slid
+
+
+class Observed(Stream):
+    """A stream that looks into the past may know the future: that waits until it is there, and is lost at the end."""
+
+    __slots__ = ("_next", "ahead", "inner", "limit")
+
+    def __init__(self, inner: Stream, limit: Limit) -> None:
+        self.inner, self.limit = inner, limit
+        self._next = -FOREVER
+        self.ahead: deque[Segment] = deque()
+
+    def extend(self, batch: Batch) -> Sequence[Segment]:
+        return self._hold(self.inner.extend(batch))
+
+    def finish(self) -> Sequence[Segment]:
+        return self._hold(self.inner.finish())
+
+    def _hold(self, segments: Sequence[Segment]) -> Sequence[Segment]:
+        ahead, now = self.ahead, self.limit.now
+        if not ahead and (not segments or segments[-1][0] <= now):
+            self._next = segments[-1][0] + 1 if segments else self._next
+            return segments
+        ahead.extend(segments)
+        released: list[Segment] = []
+        while ahead and ahead[0][0] <= now:
+            released.append(ahead.popleft())
+        if ahead:
+            if self._next <= now:
+                released.append((now, *ahead[0][1:]))
+            if now == self.limit.end:
+                released.append((ahead[-1][0], *UNKNOWN))
+                ahead.clear()
+        if released:
+            self._next = released[-1][0] + 1
+        return released
 
 
 class Tap(Stream):
@@ -356,7 +396,8 @@ def _stream(formula: Formula, first: int, last: int | None, limit: Limit, taps: 
                 stream(formula.operand, first + start, None, limit, taps), start, first, last, formula.every, limit
             )
         until = None if last is None else last + end
-        return Sliding(stream(formula.operand, first + start, until, limit, taps), start, end, first, formula.every)
+        slid = Sliding(stream(formula.operand, first + start, until, limit, taps), start, end, first, formula.every)
+        return Observed(slid, limit) if start < 0 else slid
     if isinstance(formula, Until):
         return _until(formula, first, last, limit, taps)
     return Stream(formula)

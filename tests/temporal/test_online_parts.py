@@ -86,7 +86,7 @@ def test_streams_give_the_values_of_every_instant(
         found += flow.extend(batch)
         at += step
     beyond = length + (formula.horizon or 0)
-    found += flow.extend(dict.fromkeys(ATOMS, [(beyond, -inf, inf)]))
+    found += flow.extend({atom: [(beyond, -inf, inf)] for atom in ATOMS})
     index = 0
     for now in range(length):
         while found[index][0] < now:
@@ -128,7 +128,7 @@ def test_something_becomes_certain_only_when_it_is_due(formula: Formula, changes
     net = TruthNet()
     root = net.add(formula, 1000)
     state = dict.fromkeys(ATOMS, False)
-    due = {0} | {delay for delay in net.delays}
+    due = {0, *net.delays}
     before: list[tuple[int, int]] = []
     for now in range(40):
         for time, which in changes:
