@@ -142,7 +142,7 @@ def _cycle_checks(
     for rule in rules:
         if rule.cycle_ns:
             sleep = sleeps.get(rule.channel)
-            check = CycleCheck(rule, limits.cycle_limits(rule), sleep)
+            check = CycleCheck(rule, limits.cycle_limits(rule), sleep, judges="cycle" not in limits.without)
             if sleep is not None and not rule.follows:
                 sleep.listen_to(check)
             found.append(check)

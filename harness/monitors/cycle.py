@@ -131,14 +131,17 @@ class NetworkSleep(Check):
 class CycleCheck(Check):
     """The cycle time of one message, from the end of each frame to the end of the next.
 
-    sleep: given where the network may fall silent as a whole. Raises :class:`~harness.errors.ConfigError` for a
-    message that is not cyclic.
+    sleep: given where the network may fall silent as a whole. judges: False: it only measures, and tells others when
+    the message came. Raises :class:`~harness.errors.ConfigError` for a message that is not cyclic.
     """
 
     family = "cycle times"
 
-    def __init__(self, rule: MessageRule, limits: CycleLimits, sleep: NetworkSleep | None = None) -> None:
+    def __init__(
+        self, rule: MessageRule, limits: CycleLimits, sleep: NetworkSleep | None = None, *, judges: bool = True
+    ) -> None:
         super().__init__()
+        self._judges = judges
         if not rule.cycle_ns:
             raise ConfigError(f"message {rule.message.name!r} is not sent cyclically, so it has no cycle time to check")
         self.rule = rule
@@ -275,6 +278,8 @@ class CycleCheck(Check):
     def _violated(
         self, time: int, start: int, end: int, allowed: int, actual: str, margin: int | None, rx: Received | None
     ) -> Sequence[Violation]:
+        if not self._judges:
+            return NOTHING
         if self._mode == _MISSING and allowed != self.longest:
             expected = f"first frame within {time_text(allowed)}"
         elif self.shortest and not self.rule.events:

@@ -35,7 +35,7 @@ def drive(
     looks: Sequence[int] = (),
     begin: int = 0,
 ) -> tuple[list[Violation], list[Outcome]]:
-    """Violations and outcomes up to ``until`` (ms). looks: further instants (ns) at which everybody is told the time."""
+    """Violations and outcomes up to ``until`` (ms). looks: further instants (ns) at which all are told the time."""
     every = [monitors] if not isinstance(monitors, Sequence) else list(monitors)
     found: list[Violation] = []
     for monitor in every:
