@@ -22,7 +22,7 @@ _LOG = re.compile(
     r"\((\d+)\.?\d*\)\s+(?P<channel>\S+)\s+(?P<id>[0-9A-Fa-f]{1,8})#(?P<content>\S*)(?:\s+(?P<direction>[RTrt]))?"
 )
 _CONSOLE = re.compile(
-    r"(?:\(\d+\.?\d*\)\s+)?(?:(?P<channel>[^\s<(]+)\s+(?:(?P<direction>[RT]X)\s+(?:[-BE]+\s+)?)?)?"
+    r"(?:\(\d+\.?\d*\)\s+)?(?:(?P<channel>[^\s<(]+)\s+(?:(?P<direction>[RT]X)\s+(?:[-BE]\s+){0,2})?)?"
     r"(?:<0x(?P<old>[0-9A-Fa-f]+)>|(?P<id>[0-9A-Fa-f]{3,8}))\s+\[(?P<length>\d+)\]"
     r"\s*(?P<data>remote request|[0-9A-Fa-f ]*)"
 )
