@@ -5,6 +5,8 @@
     HTML report.
 ``harness report``
     builds the report from the results of an earlier run.
+``harness check RECORDING ... --bench FILE [--properties FILE]``
+    judges recordings by the bus contract and properties, without any test code.
 ``harness decode RECORDING --bench FILE``
     what the signals of a recording did, a line each.
 ``harness export RECORDING --bench FILE -o SIGNALS.mf4``
@@ -32,7 +34,7 @@ from pathlib import Path
 from harness.errors import ReportError
 from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
-from harness.offline import cli_decode, cli_diff
+from harness.offline import cli_check, cli_decode, cli_diff
 from harness.serve import cli_simulate
 
 REPORTS = Path("reports")
@@ -76,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     diff = commands.add_parser("diff", help="compare two recordings signal by signal")
     cli_diff.add_options(diff)
     diff.set_defaults(run=cli_diff.run)
+    check = commands.add_parser("check", help="judge recordings by the bus contract and properties, without test code")
+    cli_check.add_options(check)
+    check.set_defaults(run=cli_check.run)
     simulate = commands.add_parser("simulate", help="serve a bench's simulated nodes in real time to any CAN interface")
     cli_simulate.add_options(simulate)
     simulate.set_defaults(run=cli_simulate.run)

@@ -90,8 +90,9 @@ def check_recording(
 ) -> Checked:
     """Judge a recording.
 
-    channels: the bench's names, each with that in the file, where they do not speak for themselves. damaged: what damage in the file makes of a recording that would pass. progress: told now and then how much is
-    read, 0 to 1. Raises :class:`~harness.errors.LogError` for what is no recording or does not fit the bench, and
+    channels: the bench's names, each with that in the file, where they do not speak for themselves. damaged: what
+    damage in the file makes of a recording that would pass. progress: told now and then how much is read, 0 to 1.
+    Raises :class:`~harness.errors.LogError` for what is no recording or does not fit the bench, and
     :class:`~harness.errors.MissingExtra`.
     """
     log = open_log(path, wanted=list(bench.messages), channels=channels or {})

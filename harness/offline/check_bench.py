@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +52,20 @@ class CheckBench:
         files = [*(blueprint.file.monitors.properties if own else ()), *properties]
         found = [each for file in files for each in load_properties(file, lambda name: signal_of(networks, name))]
         return cls(blueprint, contract, found)
+
+    def described(self) -> dict[str, object]:
+        """The bench with the fingerprints of its files."""
+        file = self.blueprint.file
+        return {
+            "name": file.name,
+            "file": str(file.path),
+            "sha256": hashlib.sha256(file.path.read_bytes()).hexdigest(),
+            "databases": [
+                {"channel": channel.name, "file": database.path.name, "sha256": database.sha256}
+                for channel in self.blueprint.channels
+                for database in channel.databases
+            ],
+        }
 
     @property
     def messages(self) -> Mapping[str, Sequence[MessageDef]]:
