@@ -124,22 +124,21 @@ class Decoder:
         order = np.argsort(message, kind="stable")
         ends = np.cumsum(np.bincount(message, minlength=len(self._decoders) + 1)).tolist()
         words = word_matrix(block.data)
-        time, length, first = block.time[order], block.length[order], words[:, 0][order]
+        first = words[:, 0]
         for position, ((channel, _, decoder), (start, end)) in enumerate(
             zip(self._decoders, pairwise(ends), strict=True)
         ):
             if decoder is None or start == end:
                 continue
-            rows = slice(start, end)
+            rows = order[start:end]
             size = decoder.message.length
-            matrix = first[rows, None] if size <= 8 else words[order[rows], : -(-size // 8)]
-            whole = length[rows] >= size
-            if whole.all():
-                yield position, Payloads(time[rows], matrix)
-            else:
-                self.undecodable[channel, decoder.message.key] += int((~whole).sum())
-                if whole.any():
-                    yield position, Payloads(time[rows][whole], matrix[whole])
+            long_enough = block.length[rows] >= size
+            if not long_enough.all():
+                self.undecodable[channel, decoder.message.key] += int((~long_enough).sum())
+                rows = rows[long_enough]
+            if len(rows):
+                matrix = first[rows].reshape(-1, 1) if size <= 8 else words[rows, : -(-size // 8)]
+                yield position, Payloads(block.time[rows], matrix)
 
     def _decoded(self, position: int, payloads: Payloads) -> dict[str, SignalColumn]:
         channel, prefix, decoder = self._decoders[position]

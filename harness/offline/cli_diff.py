@@ -32,6 +32,12 @@ def add_options(parser: ArgumentParser) -> None:
         help="'time' (both from their start), 'first:Signal' (its first change), 'first:Signal=On', or 'shift' (the "
         "shift that most changes agree on); default: time",
     )
+    parser.add_argument(
+        "--signal",
+        action="append",
+        metavar="NAME",
+        help="compare only this signal; may be given several times; keeps recordings small in memory",
+    )
     parser.add_argument("--ignore", action="append", default=[], metavar="SIGNAL", help="leave out, with wildcards")
     parser.add_argument(
         "--protection",
@@ -62,7 +68,7 @@ def _compared(options: Namespace) -> int:
     from harness.offline.diff import compare
     from harness.offline.diff_text import json_of, text_of
 
-    one, other = (read_signals(log, bench.messages, protection=bench.protection) for log in logs)
+    one, other = (read_signals(log, bench.messages, options.signal, protection=bench.protection) for log in logs)
     for log, signals in zip(logs, (one, other), strict=True):
         for doubt in doubts(log, signals):
             print(doubt, file=sys.stderr)

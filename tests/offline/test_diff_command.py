@@ -69,6 +69,7 @@ def test_what_differs_stands_in_a_table_and_ends_with_1(
     assert "body.LampStatus.BrakeLamp  500 ms    On / Off" in out
     assert harness(capsys, "diff", one, other, "--bench", BENCH, "--tolerance", "BrakeLamp=200ms")[0] == 0
     assert harness(capsys, "diff", one, other, "--bench", BENCH, "--ignore", "*Lamp")[0] == 0
+    assert harness(capsys, "diff", one, other, "--bench", BENCH, "--signal", "BrakeLampMonitor")[0] == 0
     code, out, _ = harness(capsys, "diff", one, other, "--bench", BENCH, "--align", "first:BrakeLamp")
     assert code == 0 and "shifted by 200 ms" in out
     code, out, _ = harness(capsys, "diff", one, other, "--bench", BENCH, "--align", "shift", "--json")
