@@ -43,10 +43,22 @@ class Excuses:
             for node, plans in channel.plans.items()
             for plan in plans
         }
-        self.switched: list[tuple[int, str]] = []
-        """When the test switched which node."""
+        self._switched: list[tuple[int, str]] = []  # when the test switched which node
+        self._alone: dict[str, int] = {}  # since when a channel has nobody to acknowledge
+        self._was_alone: dict[str, int] = {}  # until when it had nobody
         self.forced: set[str] = set()
         """Messages (``channel.Message``) that the test has sent values outside their range in."""
+
+    def switch(self, node: str) -> None:
+        """The test has just switched a node."""
+        now = self._world.loop.now
+        self._switched.append((now, node))
+        for name, channel in self._world.channels.items():
+            if sum(each.powered for each in channel.bus.controllers) < 2:
+                self._alone.setdefault(name, now)
+            elif name in self._alone:
+                del self._alone[name]
+                self._was_alone[name] = now
 
     def until(self, violation: Violation) -> int | None:
         """Up to when (ns) the violation is explained; None when it is not."""
@@ -62,7 +74,7 @@ class Excuses:
             return violation.time if not self.forced.isdisjoint(concerned) else None
         if violation.kind not in _LATE | _ORDER:
             return None
-        if violation.kind in _LATE and self._by_sleep(violation):
+        if violation.kind in _LATE and (self._by_sleep(violation) or self._unacknowledged(violation)):
             return violation.time
         found = [self._by_message(violation, each, own=each == path) for each in concerned]
         return max((until for until in found if until is not None), default=None)
@@ -81,11 +93,18 @@ class Excuses:
     def _by_bus(self, violation: Violation) -> int | None:
         error = violation.seen
         if isinstance(error, ErrorFrame) and any(
-            node == error.sender and error.time - _ON_THE_WIRE_NS < time <= error.time for time, node in self.switched
+            node == error.sender and error.time - _ON_THE_WIRE_NS < time <= error.time for time, node in self._switched
         ):
             return violation.time  # it was sending when it was switched off
+        if self._unacknowledged(violation):
+            return violation.time
         covering = (each for each in self._disturbances if self._overlaps(each, violation, _ON_THE_WIRE_NS))
         return violation.time if any(each.burdens(violation.channel) for each in covering) else None
+
+    def _unacknowledged(self, violation: Violation) -> bool:
+        """Whether the test has left nobody on the channel to acknowledge frames, within the violation's interval."""
+        channel = violation.channel
+        return channel in self._alone or violation.start - _ON_THE_WIRE_NS < self._was_alone.get(channel, -_ON_THE_WIRE_NS)
 
     def _by_sleep(self, violation: Violation) -> bool:
         """Whether the network said within the violation's interval that it is not awake."""
@@ -111,7 +130,7 @@ class Excuses:
         grace = _AFTER * (plan.cycle_ns or 0)
         slack = {"latency": grace, "cycle": 0, "silence": 0}.get(violation.kind, _ON_THE_WIRE_NS)
         found = [
-            time for time, node in self.switched if node == sender and violation.start - slack < time <= violation.time
+            time for time, node in self._switched if node == sender and violation.start - slack < time <= violation.time
         ]
         gateway = self._senders.get(f"{violation.channel}.{violation.message}", "")
         if self._is_off(sender, channel) or (not own and self._is_off(gateway, channel)):
@@ -135,7 +154,7 @@ class Excuses:
         if controller is None:
             return False
         if not controller.powered:
-            return any(name == sender for _, name in self.switched)
+            return any(name == sender for _, name in self._switched)
         if controller.state is not ErrorState.BUS_OFF:
             return False
         return any(each.destroys(sender) for each in self._disturbances)

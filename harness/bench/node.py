@@ -99,5 +99,5 @@ class NodeControl:
         if self._node.spec.state is NodeState.REAL:
             raise Blocked(f"{what} of {self.name}: the node is real and this bench has no instrument that can do it")
         self._bench.stimulated(f"{what} of {self.name}", ())
-        self._bench.excuses.switched.append((self._bench.world.loop.now, self.name))
         self._bench.world.loop.call(switch)
+        self._bench.excuses.switch(self.name)

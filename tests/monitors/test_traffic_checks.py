@@ -106,7 +106,8 @@ def test_a_contract_has_all_its_checks() -> None:
     names = [type(each).__name__ for each in checks(limits)]
     assert names == [
         "KnownFrames", "KnownFrames", "Contents", "Contents", "CycleCheck", "CycleCheck", "NetworkSleep",
-        "NetworkSleep", "NodeCheck", "NodeCheck", "LatencyCheck", "LoadCheck", "LoadCheck", "ErrorFrames", "ErrorFrames",
+        "NetworkSleep", "NodeCheck", "NodeCheck",
+        "LatencyCheck", "LoadCheck", "LoadCheck", "ErrorFrames", "ErrorFrames",
     ]  # fmt: skip
 
 
