@@ -13,6 +13,7 @@ from harness.units import Duration, Quantity, time_text
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.bench.stimulus import Stimulus
+    from harness.temporal.shape import Shape
 
 Value = float | str | Quantity | Duration
 """What a test may set: a number in the signal's unit, a label of its value table, or a quantity that fits the unit."""
@@ -31,6 +32,17 @@ class BenchSignal(LiveSignal):
     def set(self, value: Value, *, force: bool = False) -> Stimulus:
         """Set the signal; the same as ``bench.set(name, value)``."""
         return self._bench.set(f"{self.channel}.{self.name}", value, force=force)
+
+    def shape(self, *, after: Stimulus | Duration | None = None) -> Shape:
+        """Its course from the latest stimulus (or ``after``; with neither, all that is remembered) to now.
+
+        What the returned :class:`~harness.temporal.shape.Shape` is asked goes into the report, and raises
+        :class:`~harness.errors.ExpectationFailed` where it does not hold, :class:`~harness.errors.Inconclusive` where
+        that cannot be told.
+        """
+        from harness.bench.shape import shape_of  # loaded when it is used
+
+        return shape_of(self._bench, self, after)
 
 
 def find_signal(bench: Bench, name: str) -> BenchSignal:

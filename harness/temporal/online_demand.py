@@ -54,11 +54,14 @@ class Demand:
         self._last_false: int | None = None
         self._untold = False
         self._is_missed = False
+        self._at_stop = ""
+        """What the signals showed when something should have come true at the latest."""
 
     @property
     def oldest(self) -> int:
         """From here on (ns) what the atoms were is needed."""
-        return FOREVER if self._part.operand.horizon is None else self._next - self._part.operand.history
+        over = self._part.operand.horizon is None or self._next > self._stop
+        return FOREVER if over else self._next - self._part.operand.history
 
     @property
     def history(self) -> int:
@@ -98,7 +101,8 @@ class Demand:
         """What should have come true never did."""
         part = self._part
         time = min(self._stop, now)
-        actual = f"never; {_shown(atoms, part.operand.signals, time)} at {time_text(time)}"
+        shown = self._at_stop if now >= self._stop and self._at_stop else _shown(atoms, part.operand.signals, time)
+        actual = f"never; {shown} at {time_text(time)}"
         rho = -math.inf if self.tally.hi is None else self.tally.hi
         return violation_of(part, self._check, time, self._first, time, rho, actual, part.operand.signals)
 
@@ -107,6 +111,8 @@ class Demand:
     def settle(self, batch: Batch, now: int, atoms: Atoms) -> None:
         """Judge what is settled by what the atoms were until now."""
         self._readiness.look(batch, now)
+        if not self._part.every and not self._at_stop and now >= self._stop:
+            self._at_stop = _shown(atoms, self._part.operand.signals, self._stop)
         self._limit.now = now
         self._waiting.extend(self._stream.extend(batch))
         self._judge(now, now, atoms)

@@ -111,9 +111,9 @@ class Scale:
             return None
         return sample.value
 
-    def value(self, given: Number) -> float:
-        """A value in the signal's unit. Raises :class:`~harness.errors.UnitError`, ValueRangeError."""
-        if isinstance(given, str) or not isinstance(given, (int, float, Quantity)):
+    def value(self, given: object) -> float:
+        """A number or a quantity in the signal's unit. Raises :class:`~harness.errors.UnitError`, ValueRangeError."""
+        if not isinstance(given, (int, float, Quantity)):
             raise ValueRangeError(f"signal {self.name} compares with a number or a quantity, not with {given!r}")
         number = in_unit(given, self.unit, f"signal {self.name}")
         if not math.isfinite(number):
