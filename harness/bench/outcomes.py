@@ -69,8 +69,11 @@ class Summary:
 
     def _write_one(self, outcome: Outcome, now: int) -> list[str]:
         doubt = outcome.doubt
-        if not doubt and not outcome.judged_ns and not outcome.count and self._strict:
-            doubt = "there was nothing to judge"
+        if not outcome.judged_ns and not outcome.count:
+            if not self._strict:
+                self._journal.append(Event(now, "note", f"watch {outcome.check}: nothing to judge"))
+                return []
+            doubt = doubt or "there was nothing to judge"
         verdict = Verdict.FAILED if outcome.count else Verdict.INCONCLUSIVE if doubt else Verdict.PASSED
         told = "violated" if outcome.count else f"cannot be told: {doubt}" if doubt else "held"
         margins = [_margin(outcome), time_text(outcome.time_margin) if outcome.time_margin is not None else ""]
