@@ -39,7 +39,7 @@ LAST_TYPE = 255
 
 LOG_CONTAINER, NOT_COMPRESSED, ZLIB = 10, 0, 2
 DATA_LOST = {91: "driver overrun", 125: "data lost"}
-BATCH = 1 << 20
+BATCH = 1 << 19
 LARGEST_CONTAINER = 1 << 26
 
 
@@ -69,7 +69,7 @@ class BlfSource:
         self.told.start = _instant(fields[6:14])
 
     def pieces(self) -> Generator[Piece, None, None]:
-        """The frames, a megabyte of objects at a time."""
+        """The frames, half a megabyte of objects at a time."""
         if not self._complete or self._size < self._header_size:
             self._truncated(self._size, "the file ends inside its own header")
             return
@@ -224,7 +224,7 @@ class _Stretch:
 
 
 def _batches(parts: Iterator[Part]) -> Iterator[list[Part]]:
-    """Parts in lists of about a megabyte; a broken one ends its list."""
+    """Parts in lists of about half a megabyte; a broken one ends its list."""
     batch: list[Part] = []
     size = 0
     for part in parts:

@@ -96,7 +96,7 @@ class TextSource:
         raise NotImplementedError
 
     def pieces(self) -> Generator[Piece, None, None]:
-        """The frames, two megabytes of text at a time."""
+        """The frames, a quarter of a megabyte of text at a time."""
         size = self._path.stat().st_size
         with self._path.open("rb") as file:
             for number, text in stretches(file):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-STRETCH = 1 << 21
+STRETCH = 1 << 18
 """Bytes of text that are read at once."""
 
 _PAD = 256
