@@ -36,7 +36,7 @@ def _judged(bench: Bench, result: ShapeResult) -> None:
     title = str(result).splitlines()[0]
     if result.passed is False:
         title = f"{result.check}: {result.actual}"
-    margin = "" if result.margin is None else f"{result.margin:.6g} {result.unit}".rstrip()
+    margin = "" if result.margin is None else f"{result.margin:.4g} {result.unit}".rstrip()
     if result.time_margin is not None:
         margin = f"{margin}, {time_text(result.time_margin)}".removeprefix(", ")
     claim = Claim(

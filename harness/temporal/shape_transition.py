@@ -54,7 +54,9 @@ def step(
     passed = None if doubt else not problem
     moved = "" if left is None else f"left after {time_text(left - held.begin)}"
     span = f", arrived {time_text(reached - left)} later" if left is not None and arrived else ""
-    rests = [] if left is None or not arrived else [rise - (reached - left)] + ([latest - left] if when else [])
+    rests = [rise - (reached - left)] if left is not None and arrived and rise else []
+    if left is not None and when:
+        rests.append(latest - left)
     offs = [
         near - abs(value - low) if end < (left or 0) else far - abs(value - high)
         for start, end, value in known(stretches)
