@@ -25,7 +25,7 @@ import inspect
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from harness import units
+import harness.units as units
 from harness.errors import FormulaError, SignalError, UnitError, nearest
 from harness.signals.arithmetic import Expression
 from harness.signals.live import LiveSignal

@@ -260,6 +260,17 @@ def test_a_signal_that_is_lost_leaves_a_doubt() -> None:
     )
 
 
+def test_the_last_instant_that_could_be_told_leaves_a_doubt_too() -> None:
+    demand = (speed > 1) >> eventually(lamp == "On", within=100 * ms)
+    columns = {
+        speed.path: column(WIDE, (0, 0), (900, 3600)),
+        lamp.path: column(LAMP, *((at, 0) for at in range(0, 881, 20)), (1000, 0)),
+    }
+    # Lost from 980 ms + 1 ns to the frame at 1 s: only what is demanded at 900 ms could have been told at 1 s.
+    assert judge(demand, columns, 0, 1_000 * MS).verdict == "inconclusive"
+    assert judge(demand, columns, 0, 1_000 * MS - 1).verdict == "passed"
+
+
 def test_a_signal_that_never_came_leaves_a_doubt() -> None:
     columns = drive(200, None)
     del columns[lamp.path]

@@ -63,6 +63,17 @@ def test_blocks_come_to_the_same_as_the_whole(formula: Formula, recording: Recor
     assert chunks.finish() == judge(formula, whole, 0, LAST)
 
 
+@settings(max_examples=100, deadline=None)
+@given(formulas(depth=1), recordings())
+def test_blocks_of_one_nanosecond(formula: Formula, recording: Recording) -> None:
+    chunks = Chunks(formula, 0)
+    for upto in range(-4, LAST + 1):
+        chunks.feed(
+            columns({path: [each for each in found if each.time == upto] for path, found in recording.items()}), upto
+        )
+    assert chunks.finish() == judge(formula, columns(recording), 0, LAST)
+
+
 @settings(max_examples=150, deadline=None)
 @given(formulas(), recordings())
 def test_a_violation_is_certain_at_its_time_and_not_before(formula: Formula, recording: Recording) -> None:
