@@ -31,6 +31,7 @@ def message_rules(blueprint: Blueprint) -> tuple[MessageRule, ...]:
             start_delay_ns=plan.start_delay_ns,
             protection=plan.protection,
             protector=plan.protector,
+            reading=plan.readings.__getitem__,
             follows=follows and blueprint.file.node(node).state is NodeState.ABSENT,
         )
         for channel in blueprint.channels

@@ -15,8 +15,7 @@ from harness.frames import Received
 from harness.monitors.check import Check
 from harness.monitors.e2e_machine import CheckResult, CounterCheck, E2ELimits, State, StateMachine
 from harness.monitors.monitor import Kind, Outcome, Violation
-from harness.monitors.rules import NOTHING, MessageRule
-from harness.protection import Check as Reading
+from harness.monitors.rules import NOTHING, MessageRule, ProtectedReading
 
 GROWING = frozenset({"P01", "P02"})
 """Profiles whose largest step of the counter grows while nothing valid comes."""
@@ -42,7 +41,7 @@ class E2ECheck(Check):
         self.rule = rule
         self.title = f"protection of {rule.message.name}"
         self.modulo = rule.protector.counter_modulo
-        self._read: Callable[[bytes], Reading] = rule.protector.check
+        self._read: Callable[[bytes], ProtectedReading] = rule.reading or rule.protector.check
         self._counter = CounterCheck(limits, self.modulo, grows=rule.protection.profile.upper() in GROWING)
         self._machine = StateMachine(limits)
         self._limits = limits
@@ -90,18 +89,20 @@ class E2ECheck(Check):
     def receive(self, rx: Received) -> Sequence[Violation]:
         """One check."""
         time = rx[0]
-        crc_ok, counter = self._read(rx[2][1])
+        reading = self._read(rx[2][1])
         gap = time - self._last
         self._last = time
-        if crc_ok and counter == self._next and gap <= self._patience:
-            self._counter.last = counter
+        counter = reading.counter
+        if counter == self._next and reading.crc_ok and gap <= self._patience:
             self._next = counter + 1 if counter + 1 < self.modulo else 0
             self._steady += 1
             return NOTHING
-        return NOTHING if rx.frame.remote else self._check(rx, crc_ok, counter, gap)
+        return NOTHING if rx.frame.remote else self._check(rx, reading.crc_ok, counter or 0, gap)
 
     def _check(self, rx: Received, crc_ok: bool, counter: int, gap: int) -> Sequence[Violation]:
         """A check that is not just one more of the same."""
+        if self._next >= 0:
+            self._counter.last = (self._next - 1) % self.modulo
         self._next = -1
         self._miss(gap)
         before = self._counter.last

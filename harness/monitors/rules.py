@@ -6,13 +6,24 @@ those over blocks of a recording take the same objects, so that there is one pla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from harness.frames import Frame
 from harness.monitors.e2e_machine import E2ELimits
 from harness.protection import ProtectionSpec, Protector
 from harness.signals.definitions import MessageDef
+
+
+class ProtectedReading(Protocol):
+    """What a payload says about its protection: whether the checksum is right, and the counter."""
+
+    @property
+    def crc_ok(self) -> bool: ...
+
+    @property
+    def counter(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +46,7 @@ class MessageRule:
     start_delay_ns: int = 0
     protection: ProtectionSpec | None = None
     protector: Protector | None = None
+    reading: Callable[[bytes], ProtectedReading] | None = None
     follows: bool = False
 
     @property
