@@ -78,7 +78,8 @@ class FormulaMonitor:
         self._demands = [Demand(part, begin, self.title, net) for part in parts(self.formula)]
         self._net = net
         self._delays = net.delays
-        history = max(demand.history for demand in self._demands)
+        # An atom that looks back itself needs to have been followed before it is asked for.
+        history = max(demand.history for demand in self._demands) + max(atom.history for atom in net.atoms)
         self._atoms = Atoms(self.formula, net.atoms, begin, history)
         self._dues: list[int] = []
         for offset in sorted({each + demand.start for each in net.offsets for demand in self._demands}):
@@ -159,19 +160,19 @@ class FormulaMonitor:
         atoms, dues = self._atoms, self._dues
         found: list[Violation] = []
         while True:
-            now = min(atoms.next, dues[0] if dues else math.inf)
+            coming = atoms.next
+            now = dues[0] if dues and dues[0] < coming else coming
             if now > until:
                 return found or ()
             instant = int(now)
-            changed = atoms.next <= instant and atoms.step(instant)
-            if not changed and not (dues and dues[0] <= instant):
-                continue
-            while dues and dues[0] <= instant:
-                heappop(dues)
-            if changed:
-                for delay in self._delays:
-                    heappush(dues, instant + delay)
-            found += self._look(instant)
+            changed = coming <= instant and atoms.step(instant)
+            if changed or (dues and dues[0] <= instant):
+                while dues and dues[0] <= instant:
+                    heappop(dues)
+                if changed:
+                    for delay in self._delays:
+                        heappush(dues, instant + delay)
+                found += self._look(instant)
             if atoms.fresh > self._batch:
                 self._settle(instant)
 

@@ -88,7 +88,12 @@ class Atoms:
         self.by_formula = {
             atom: Atom(value_of(atom, self.tracks, begin), nodes.get(atom), self.origin - 1) for atom in atoms(formula)
         }
-        self._dirty: set[Atom] = set(self.by_formula.values())
+        self._atoms = list(self.by_formula.values())
+        self._dirty: set[Atom] = set(self._atoms)
+        self._turns: float = inf
+        """When an atom may change by itself next, ns."""
+        self._expires: float = inf
+        """When a signal may expire next, ns."""
         self._touched: dict[str, list[Atom]] = {
             path: [atom for each, atom in self.by_formula.items() if path in {signal.path for signal in each.signals}]
             for path in self.tracks
@@ -152,9 +157,10 @@ class Atoms:
     def _sampled(self, track: Track, sample: Sample) -> None:
         track.take(sample)
         track.log.append((sample.time, sample))
-        if track.timeout is not None:
-            self._alive.setdefault(track.signal.path, max(self.origin, sample.time + track.timeout + 1))
-        self._dirty.update(self._touched[track.signal.path])
+        if track.timeout is not None and track.path not in self._alive:
+            limit = self._alive[track.path] = max(self.origin, sample.time + track.timeout + 1)
+            self._expires = min(self._expires, limit)
+        self._dirty.update(self._touched[track.path])
 
     def recall(self, signals: Iterable[LiveSignal], begin: int, run: Callable[[int], object]) -> None:
         """Take what the channels remember from before ``begin`` (ns), as far back as it is needed.
@@ -187,17 +193,31 @@ class Atoms:
     @property
     def due(self) -> float:
         """The next instant at which an atom may change by itself or by what has come, ns; it may expire before."""
-        return min(self.pending, min(atom.value.next for atom in self.by_formula.values()))
+        return self.pending if self.pending < self._turns else self._turns
 
     @property
     def next(self) -> float:
         """The next instant at which something may change, ns."""
-        return min(self.due, min(self._alive.values(), default=inf))
+        due = self.pending if self.pending < self._turns else self._turns
+        return due if due < self._expires else self._expires
 
     def step(self, now: int) -> bool:
         """Go through the next instant; returns whether the truth of an atom changed."""
         if self.pending <= now:
             self.pending = inf
+        if self._expires <= now:
+            self._expire(now)
+        changed = False
+        for atom in self._atoms:
+            if atom in self._dirty or atom.value.next <= now:
+                lo, hi = atom.value.at(now)
+                if lo != atom.lo or hi != atom.hi:
+                    changed |= atom.put(now, lo, hi)
+        self._dirty.clear()
+        self._turns = min([atom.value.next for atom in self._atoms])
+        return changed
+
+    def _expire(self, now: int) -> None:
         for path, limit in list(self._alive.items()):
             if limit <= now:
                 track = self.tracks[path]
@@ -208,18 +228,11 @@ class Atoms:
                     self._dirty.update(self._touched[path])
                 else:
                     self._alive[path] = track.time + track.timeout + 1
-        changed = False
-        for atom in self.by_formula.values():
-            if atom in self._dirty or atom.value.next <= now:
-                lo, hi = atom.value.at(now)
-                if lo != atom.lo or hi != atom.hi:
-                    changed |= atom.put(now, lo, hi)
-        self._dirty.clear()
-        return changed
+        self._expires = min(self._alive.values(), default=inf)
 
     def tell(self, now: int) -> None:
         """Let the nodes know all that was until now."""
-        for atom in self.by_formula.values():
+        for atom in self._atoms:
             atom.tell(now)
 
     # -- what was --------------------------------------------------------------------------------------------------
@@ -227,12 +240,12 @@ class Atoms:
     @property
     def fresh(self) -> int:
         """How many segments nobody has been given yet."""
-        return sum(atom.fresh for atom in self.by_formula.values())
+        return sum([atom.fresh for atom in self._atoms])
 
     @property
     def kept(self) -> int:
         """How many segments are kept."""
-        return sum(len(atom.log) for atom in self.by_formula.values())
+        return sum(len(atom.log) for atom in self._atoms)
 
     def batch(self, upto: int) -> dict[Formula, Sequence[Segment]]:
         """What nobody has been given yet, up to an instant that is over."""

@@ -27,10 +27,11 @@ class Track:
     time: end of the last frame that carried it, ns; it may be later than that of the sample, whose value it repeats.
     """
 
-    __slots__ = ("earlier", "first", "high", "log", "low", "sample", "signal", "time", "timeout")
+    __slots__ = ("earlier", "first", "high", "log", "low", "path", "sample", "signal", "time", "timeout")
 
     def __init__(self, signal: LiveSignal) -> None:
         self.signal = signal
+        self.path = signal.path
         self.timeout = None if signal.timeout is None else int(signal.timeout)
         self.low, self.high = number_range(signal.definition)
         self.sample: Sample | None = None
