@@ -77,8 +77,14 @@ class RecordedBus(SimBus):
         self, callback: Callable[[Received], object], keys: Collection[int] | None = None
     ) -> Callable[[], None]:
         """A passive tap, as on a simulated bus."""
-        tap = Subscription(callback, keys, None)
-        self._taps += (tap,)
+        return self._tap(Subscription(callback, keys, None), first=False)
+
+    def observe_first(self, callback: Callable[[Received], object]) -> Callable[[], None]:
+        """The same, before everybody else."""
+        return self._tap(Subscription(callback, None, None), first=True)
+
+    def _tap(self, tap: Subscription, *, first: bool) -> Callable[[], None]:
+        self._taps = (tap, *self._taps) if first else (*self._taps, tap)
 
         def cancel() -> None:
             tap.deliver = tap.cancelled
