@@ -84,10 +84,11 @@ class Chunks:
             if column is not None and len(column):
                 kept = self._columns.get(path)
                 self._columns[path] = column if kept is None else _appended(kept, column)
-        self._end = max(self._end, upto)
-        samples = Samples(self._columns, self.begin)
-        for demand in self._demands:
-            demand.advance(samples, self._end)
+        if upto >= self.begin:
+            self._end = max(self._end, upto)
+            samples = Samples(self._columns, self.begin)
+            for demand in self._demands:
+                demand.advance(samples, self._end)
         oldest = min(demand.oldest for demand in self._demands)
         self._columns = {path: _trimmed(column, oldest) for path, column in self._columns.items()}
 

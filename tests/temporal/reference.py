@@ -22,7 +22,7 @@ from harness.signals.live import LiveSignal, Sample
 from harness.signals.network import Network
 from harness.signals.term import Leaf, evaluate
 from harness.temporal.formula import TINY, And, Arrived, Changed, Compare, Formula, Not, Or, Shown, Until, Window, atoms
-from harness.temporal.judging import parts, ready
+from harness.temporal.judging import parts
 from harness.temporal.operators import always, change, delay, derivative, eventually, fall, held_for, rise, until
 from harness.units import ns
 
@@ -228,7 +228,7 @@ def _part(part: object, values: Reference) -> Expected:
         atom: next((t for t in range(first, end + 1) if values.at(atom, t)[0] == values.at(atom, t)[1]), math.inf)
         for atom in atoms(operand)
     }
-    since = ready(operand, known.__getitem__)
+    since = _since(operand, known)
     observed = end - (operand.horizon or 0)
     never = math.inf in known.values()
     cut = (stop is not None and begin + stop > end) or (
@@ -237,6 +237,15 @@ def _part(part: object, values: Reference) -> Expected:
     if (untold and never) or any(since <= t <= observed for t in untold) or cut or not told:
         return Expected("inconclusive", lo, 0, len(told))
     return Expected("passed", lo, 0, len(told)) if every else Expected("failed", hi, 1, len(told))
+
+
+def _since(formula: Formula, known: Mapping[Formula, float]) -> float:
+    """From when on all that the formula looks at has been known once."""
+    if isinstance(formula, Window):
+        return _since(formula.operand, known) - formula.start
+    if isinstance(formula, Until):
+        return max(_since(formula.left, known), _since(formula.right, known) - formula.start)
+    return max(_since(part, known) for part in formula.parts) if formula.parts else known[formula]
 
 
 # -- recordings and formulas -------------------------------------------------------------------------------------------
