@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from harness.errors import HarnessError, IntegrityError, MonitorViolation
-from harness.evidence.events import Claim, Event
+from harness.evidence.events import Claim, Event, Limit
 from harness.evidence.verdicts import Verdict
 from harness.frames import Received, id_text
 from harness.monitors.monitor import Kind, Violation
@@ -109,10 +109,11 @@ def _span(violation: Violation) -> str:
 def _claim(violation: Violation) -> Claim:
     margin = "" if violation.margin is None else f"{violation.margin:.6g} {violation.unit}".rstrip()
     return Claim(
-        violation.expected,
+        violation.expected if violation.kind == "property" else f"{violation.check}: {violation.expected}",
         violation.actual,
         margin=margin,
         signals=violation.signals,
+        limits=tuple(Limit(path, value) for path, value in violation.limits),
         window=(violation.start, violation.end),
     )
 

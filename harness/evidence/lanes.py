@@ -85,7 +85,8 @@ def _span(record: WorldRecord, event: Event, window: tuple[int, int]) -> tuple[i
     if before and 0 < start - before[0] < FAR_BACK * (end - start):
         start = before[0] - (window[1] - before[0]) // 10
     start, end = max(start, 0), min(end, max(record.ended, window[1]))
-    return start, max(end, start + 1)
+    # What ends the test would otherwise lie on the very edge.
+    return start, end + max(1, (end - start) // 25)
 
 
 def lane_of(record: WorldRecord, path: str, limits: Sequence[tuple[str, float]], start: int, end: int) -> Lane | None:
@@ -97,6 +98,8 @@ def lane_of(record: WorldRecord, path: str, limits: Sequence[tuple[str, float]],
     definition = signal.definition
     labels = definition.choices if samples and all(each.text is not None for each in samples) else {}
     points = list(_points(samples, signal, end, numbers=not labels))
+    if record.ended < end:
+        points.append((record.ended + 1, math.nan))
     mine = tuple(value for name, value in limits if name == path)
     return Lane(signal.short_name, points, signal.unit, mine, labels, _step(signal))
 

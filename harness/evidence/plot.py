@@ -106,13 +106,14 @@ def render(plot: Plot) -> str:
     top = _HEAD + rows * _ROW + 12
     columns = max(40, min(_PLOT, _PATH_BYTES // (30 * max(1, len(lanes)))))
     parts: list[str] = []
+    under: list[str] = []
     inner: list[str] = []
     facts = []
     y = float(top)
     for number, lane in enumerate(lanes):
         points = decimate(lane.points, plot.start, end, columns)
         scale = _scale_of(lane, points, y + _NAME)
-        inner.append(
+        under.append(
             f'<rect class="b" y="{y + _NAME:.0f}" width="{_PLOT}" height="{scale.bottom - scale.top + 8:.0f}"/>'
         )
         inner += _limit_lines(lane, scale)
@@ -130,7 +131,8 @@ def render(plot: Plot) -> str:
         "reference": plot.window[0] if plot.window else None,
     }  # fmt: skip
     height = y + 30
-    over = [*_window(plot, end, top, y), *(_mark_line(mark, plot, end, top, y) for mark in _shown(plot, end)[-MARKS:])]
+    under += _window(plot, end, top, y)
+    over = [_mark_line(mark, plot, end, top, y) for mark in _shown(plot, end)[-MARKS:]]
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" width="{_WIDTH}" '
@@ -141,7 +143,7 @@ def render(plot: Plot) -> str:
             *_headings(plot),
             f'<svg id="plot" x="{_LEFT}" width="{_PLOT}" height="{y:.0f}" viewBox="0 0 {_PLOT} {y:.0f}" '
             'preserveAspectRatio="none">',
-            *inner, *over, "</svg>",
+            *under, *inner, *over, "</svg>",
             *above, *parts, *_axis(plot.start, end, y),
             f'<line id="cursor" class="x" y1="{top}" y2="{y:.0f}"/>',
             f'<text id="hint" class="s" x="{_LEFT}" y="{y + 25:.0f}">open in a new tab: cursor, values, zoom</text>',

@@ -16,6 +16,9 @@ from harness.units import time_text
 
 ROWS = 400
 """Rows of the page at most; what did not pass is never left out."""
+_CELL = "padding:3px 7px;white-space:normal"
+_TIME = 1
+"""The column of the table that is not broken into lines."""
 FEW = 8
 """Rows of the fragment at most: what did not pass first, then the last ones."""
 
@@ -64,13 +67,16 @@ def verdict_fragment(events: Sequence[Event]) -> str:
         weight = "" if event.verdict is Verdict.PASSED else "font-weight:600"
         colour = _ON_ANY[event.verdict] if event.verdict is not None else "inherit"
         first, *others = (row[number] for number in columns)
-        cells = [f'<td style="padding:3px 7px;color:{colour};{weight}">{escape(first)}</td>']
-        cells += [f'<td style="padding:3px 7px;{weight}">{escape(text)}</td>' for text in others]
+        cells = [f'<td style="{_CELL};color:{colour};{weight}">{escape(first)}</td>']
+        cells += [
+            f'<td style="{_CELL};{weight}{";white-space:nowrap" if column == _TIME else ""}">{escape(text)}</td>'
+            for column, text in zip(columns[1:], others, strict=True)
+        ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     head = "".join(f'<th style="padding:3px 7px;text-align:left">{_HEAD[number]}</th>' for number in columns)
     more = len(events) - len(kept)
     note = f"<p>and {more} more that passed: attachment <i>verdicts</i></p>" if more else ""
-    return f'<table style="font-size:13px"><tr>{head}</tr>{"".join(rows)}</table>{note}'
+    return f'<table style="display:table;width:100%;font-size:13px"><tr>{head}</tr>{"".join(rows)}</table>{note}'
 
 
 def _kept(events: Sequence[Event], limit: int) -> list[Event]:

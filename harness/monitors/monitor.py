@@ -28,6 +28,7 @@ class Violation:
     expected, actual: both as the reader wants them, with units. margin: distance to the limit in ``unit``, negative;
     None where there is no distance. channel: where, "" for several. message: the message concerned, "" for none.
     signals: the signals to blame, by path ``channel.Message.Signal``. seen: the frame that was the last straw.
+    limits: what single signals are compared with, path and value, for plots.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Violation:
     message: str = ""
     signals: tuple[str, ...] = ()
     seen: Received | ErrorFrame | None = None
+    limits: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from harness.monitors.monitor import Violation
 from harness.signals.live import LiveSignal
 from harness.temporal.formula import And, Compare, Formula, Interval, Not, Or, Until, Window, atoms
+from harness.temporal.limits import limits_of
 from harness.units import time_text
 
 Ruling = Literal["passed", "failed", "inconclusive"]
@@ -215,6 +216,7 @@ def violation_of(
         channel=channels.pop() if len(channels) == 1 else "",
         message=messages.pop() if len(messages) == 1 else "",
         signals=tuple(signal.path for signal in signals),
+        limits=limits_of(part.operand),
     )
 
 
