@@ -48,7 +48,8 @@ class CheckBench:
         :class:`~harness.errors.ConfigError`, :class:`~harness.errors.SignalError` for what is wrong in one of them.
         """
         blueprint = Blueprint.load(bench, code=False)
-        networks = {channel.name: Network(channel.name, channel.databases, Loop()) for channel in blueprint.channels}
+        loop = Loop()  # nothing runs: it says that these signals are of one world
+        networks = {channel.name: Network(channel.name, channel.databases, loop) for channel in blueprint.channels}
         files = [*(blueprint.file.monitors.properties if own else ()), *properties]
         found = [each for file in files for each in load_properties(file, lambda name: signal_of(networks, name))]
         return cls(blueprint, contract, found)
