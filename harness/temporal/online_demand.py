@@ -13,8 +13,9 @@ from harness.temporal.judging import LISTED, Part, Tally, blame, has_deadline, p
 from harness.temporal.online_atoms import Atoms
 from harness.temporal.online_margin import Deadlines
 from harness.temporal.online_spans import FOREVER, Spans
+from harness.temporal.online_stream import stream
 from harness.temporal.online_truth import Node, TruthNet
-from harness.temporal.online_values import Batch, Limit, Segment, stream
+from harness.temporal.online_values import Batch, Limit, Segment
 from harness.units import time_text
 
 

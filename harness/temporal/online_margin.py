@@ -8,7 +8,7 @@ from math import inf
 from harness.temporal.formula import And, Formula, Or, Until, Window
 from harness.temporal.judging import has_deadline
 from harness.temporal.online_spans import Interval, Spans
-from harness.temporal.online_values import Taps
+from harness.temporal.online_stream import Taps
 
 
 class Deadlines:

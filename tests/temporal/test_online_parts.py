@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from harness.temporal.formula import And, Formula, Not, Or, Until, Window, formula_of
 from harness.temporal.online_spans import Spans
+from harness.temporal.online_stream import stream
 from harness.temporal.online_truth import TruthNet
-from harness.temporal.online_values import Limit, Segment, stream
+from harness.temporal.online_values import Limit, Segment
 
 NETWORK = switches(4)
 ATOMS = [formula_of(NETWORK.signal(f"S{each}") == 1) for each in range(4)]
