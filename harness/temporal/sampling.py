@@ -231,9 +231,7 @@ class Samples:
         borders = np.array([first, known_from] if known_from > first else [first], np.int64)
         times = np.unique(np.concatenate((borders, ends, ends + 1)))
         times = times[times <= last]
-        at = np.searchsorted(ends, times)
-        arrived = np.append(ends, -1)[np.minimum(at, len(ends))] == times if len(ends) else np.zeros(len(times), bool)
-        return _steps(times, _truth(arrived), times >= known_from)
+        return _steps(times, _truth(np.isin(times, ends)), times >= known_from)
 
 
 class _Numbers(NamedTuple):
