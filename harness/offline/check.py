@@ -28,9 +28,10 @@ from harness.temporal.offline import Chunks
 
 PROPERTIES = "properties"
 """The family of temporal properties."""
-SURROUNDINGS_NS = 100_000_000
-"""Frames of so much time before and half as much after the first violation of a check are kept."""
-MOST_AROUND = 400
+BEFORE_NS, AFTER_NS = 200_000_000, 100_000_000
+"""How much of a recording is kept around a violation."""
+MOST_AROUND = 2_000
+"""Frames around a violation at most."""
 STRANGE = 0.5
 """With more unknown frames than this share of them, bench and recording do not belong together."""
 
@@ -42,7 +43,8 @@ class CheckResult:
     """What one check came to.
 
     family: what checks of its sort are called together. verdict: None where there was nothing to judge and nobody asked
-    for this check by name. requirement: identifier, "" for none. around: frames around the first violation.
+    for this check by name. requirement: identifier, "" for none. around: frames around the first violation, where
+    somebody wanted them.
     """
 
     family: str
@@ -86,12 +88,14 @@ def check_recording(
     *,
     channels: Mapping[str, str] | None = None,
     damaged: Damaged = "inconclusive",
+    surroundings: bool = False,
     progress: Progress = lambda fraction: None,
 ) -> Checked:
     """Judge a recording.
 
     channels: the bench's names, each with that in the file, where they do not speak for themselves. damaged: what
-    damage in the file makes of a recording that would pass. progress: told now and then how much is read, 0 to 1.
+    damage in the file makes of a recording that would pass. surroundings: keep the frames around first violations, for
+    which the file is read again. progress: told now and then how much is read, 0 to 1.
     Raises :class:`~harness.errors.LogError` for what is no recording or does not fit the bench, and
     :class:`~harness.errors.MissingExtra`.
     """
@@ -100,7 +104,8 @@ def check_recording(
     for block in log.blocks():
         pass_.take(block)
         progress(log.fraction)
-    return pass_.finish(damaged)
+    found = pass_.finish(damaged)
+    return replace(found, results=with_surroundings(log, found.results)) if surroundings else found
 
 
 class _Pass:
@@ -117,7 +122,6 @@ class _Pass:
         self._chunks: list[Chunks] = []
         self._begin = self._latest = 0
         self._frames = 0
-        self._around: dict[str, Sequence[Received | ErrorFrame]] = {}
         self._others: Counter[str] = Counter()
         self._problems: Sequence[LogProblem] = ()
 
@@ -136,8 +140,7 @@ class _Pass:
         self._latest = int(block.time[-1])
         names = self._log.channels
         self._count_others(block, names)
-        for violation in self._contract.block(block, names):
-            self._keep(violation, block)
+        self._contract.block(block, names)
         if self._chunks:
             columns = self._decoder.block(block, names)
             # Of the last instant there may be more in the next block.
@@ -148,19 +151,6 @@ class _Pass:
         for number, name in enumerate(names):
             if name not in self.channels:
                 self._others[name] += int(np.count_nonzero(block.channel == number))
-
-    def _keep(self, violation: Violation, block: FrameColumns) -> None:
-        """The frames around the first violation of a check, as far as they are in the same block."""
-        if violation.check in self._around:
-            return
-        first, last = np.searchsorted(
-            block.time, [violation.time - SURROUNDINGS_NS, violation.time + SURROUNDINGS_NS // 2]
-        ).tolist()
-        middle = int(np.searchsorted(block.time, violation.time))
-        first = max(first, middle - MOST_AROUND // 2)
-        rows = block[first : min(last, first + MOST_AROUND)]
-        names = self._log.channels
-        self._around[violation.check] = [each for each in rows.frames(names) if each.channel in self.channels]
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -177,11 +167,9 @@ class _Pass:
         )  # fmt: skip
 
     def _contract_results(self, end: int) -> list[CheckResult]:
-        late, outcomes = self._contract.finish(end)
-        for violation in late:
-            self._keep(violation, FrameColumns.empty())
+        _, outcomes = self._contract.finish(end)
         return [
-            self._result(check.family, outcome, _verdict_of(outcome))
+            CheckResult(check.family, outcome, _verdict_of(outcome))
             for check, outcome in zip(self._contract.checks, outcomes, strict=True)
         ]
 
@@ -194,12 +182,8 @@ class _Pass:
                 one.name, judged.violations, judged.count, judged.judged_ns, judged.doubt, judged.robustness,
                 judged.unit, judged.time_margin,
             )  # fmt: skip
-            found.append(self._result(PROPERTIES, outcome, Verdict(judged.verdict), one.requirement))
+            found.append(CheckResult(PROPERTIES, outcome, Verdict(judged.verdict), one.requirement))
         return found
-
-    def _result(self, family: str, outcome: Outcome, verdict: Verdict | None, requirement: str = "") -> CheckResult:
-        around = self._around.get(outcome.violations[0].check, ()) if outcome.violations else ()
-        return CheckResult(family, outcome, verdict, requirement, around)
 
     def _verdict(self, results: Sequence[CheckResult], damaged: Damaged) -> tuple[Verdict, str]:
         """The verdict of the whole, and why it is neither passed nor failed."""
@@ -242,6 +226,25 @@ class _Pass:
             if fit:
                 found.append(fit)
         return tuple(found)
+
+
+def with_surroundings(log: Log, results: Sequence[CheckResult]) -> list[CheckResult]:
+    """The results, each with the frames around its first violation, in the order of time."""
+    wanted = [(each.first.start - BEFORE_NS, each.first.time + AFTER_NS) for each in results if each.first is not None]
+    last = max((end for _, end in wanted), default=-1)
+    found: dict[tuple[int, int], list[Received | ErrorFrame]] = {window: [] for window in wanted}
+    for block in log.blocks() if wanted else ():
+        for (begin, end), frames in found.items():
+            first, stop = np.searchsorted(block.time, [begin, end + 1]).tolist()
+            frames += block[first : min(stop, first + MOST_AROUND - len(frames))].frames(log.channels)
+        if int(block.time[-1]) > last:
+            break
+    return [
+        each
+        if each.first is None
+        else replace(each, around=found[each.first.start - BEFORE_NS, each.first.time + AFTER_NS])
+        for each in results
+    ]
 
 
 def _verdict_of(outcome: Outcome) -> Verdict | None:

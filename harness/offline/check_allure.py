@@ -97,7 +97,7 @@ def _record(bench: CheckBench, recording: Checked, results: Sequence[CheckResult
     """What was judged as the journal of a world, which holds the frames around the first violations."""
     blueprint = bench.blueprint
     traces = {channel.name: Trace(channel.name, history_ns=1 << 62) for channel in blueprint.channels}
-    seen = {each for result in results for each in result.around}
+    seen = {each for result in results for each in result.around if each.channel in traces}
     for each in sorted(seen, key=lambda frame: frame.time):
         if isinstance(each, ErrorFrame):
             traces[each.channel].append_error(each)

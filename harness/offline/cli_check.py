@@ -78,6 +78,7 @@ class Job:
     contract: BusContract | None
     channels: Mapping[str, str]
     damaged: Damaged
+    surroundings: bool
 
 
 def _run(options: Namespace) -> int:
@@ -86,7 +87,8 @@ def _run(options: Namespace) -> int:
     from harness.offline.check_text import summary_of, text_of
 
     contract = None if options.no_contract else bus_contract(without=options.without)
-    job = Job(options.bench, options.properties, contract, channel_names(options.channel), options.damaged)
+    channels = channel_names(options.channel)
+    job = Job(options.bench, options.properties, contract, channels, options.damaged, options.allure is not None)
     bench = CheckBench.load(job.bench, job.properties, job.contract)
     found: list[Checked] = []
     errors: list[str] = []
@@ -128,8 +130,14 @@ def _judge(job: Job, path: Path, bench: CheckBench | None = None, progress: Prog
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the process that began this one has said it already
                 bench = CheckBench.load(job.bench, job.properties, job.contract)
-        told = progress or (lambda fraction: None)
-        return check_recording(path, bench, channels=job.channels, damaged=job.damaged, progress=told)
+        return check_recording(
+            path,
+            bench,
+            channels=job.channels,
+            damaged=job.damaged,
+            surroundings=job.surroundings,
+            progress=progress or (lambda fraction: None),
+        )
     except HarnessError as error:
         return str(error)
 
