@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.bench.blueprint import Blueprint, ChannelPlan
 from harness.bench.file import NodeState
@@ -45,13 +45,20 @@ def contract_limits(blueprint: Blueprint, contract: BusContract) -> ContractLimi
     return contract.limits(blueprint.file.monitors.limits)
 
 
-def bench_checks(blueprint: Blueprint, contract: BusContract) -> Sequence[Check]:
-    """Fresh checks of a contract for one world. Raises :class:`~harness.errors.ConfigError` for a wrong route."""
+def bench_checks(
+    blueprint: Blueprint, contract: BusContract, busy: Mapping[str, Callable[[int], int]] | None = None
+) -> Sequence[Check]:
+    """Fresh checks of a contract for one world.
+
+    busy: by channel, for how long its bus had been busy up to an instant; left out, frames are measured one by one.
+    Raises :class:`~harness.errors.ConfigError` for a wrong route.
+    """
     return contract_checks(
         message_rules(blueprint),
         contract_limits(blueprint, contract),
         {channel.name: frame_length(channel.lengths) for channel in blueprint.channels},
         {channel.name: known_keys(channel) for channel in blueprint.channels},
+        busy,
     )
 
 

@@ -128,7 +128,9 @@ class Excuses:
             return None
         channel = path.partition(".")[0]
         grace = _AFTER * (plan.cycle_ns or 0)
-        slack = {"latency": grace, "cycle": 0, "silence": 0}.get(violation.kind, _ON_THE_WIRE_NS)
+        # What is still missing counts from its own excuse on, and must not be excused by that for ever.
+        at_once = 1 if violation.seen is not None else 0
+        slack = {"latency": grace, "cycle": at_once, "silence": 0}.get(violation.kind, _ON_THE_WIRE_NS)
         found = [
             time for time, node in self._switched if node == sender and violation.start - slack < time <= violation.time
         ]

@@ -29,10 +29,15 @@ if TYPE_CHECKING:
     from harness.temporal.formula import Formula
 
 Receive = Callable[[Received], Sequence[Violation]]
+_ASKED_ANYWAY = 32
+"""Now and then a monitor is told the time although it is not due, so that it can add up what it has gathered."""
+
 Route = tuple[tuple[Receive, ...], tuple[int, ...]]
 """Who gets a frame, and which of the monitors are to be asked for their deadline after it."""
 
 _ROUTES_LIMIT = 4096
+_AHEAD_NS = 10_000_000
+"""Monitors that were to be asked so soon are asked along: mostly frames have moved their deadlines on by then."""
 
 
 class Watching:
@@ -53,6 +58,7 @@ class Watching:
         self._heap: list[tuple[int, int]] = []
         self._due: list[int | None] = [None] * len(monitors)
         self._posted: int | None = None
+        self._turn = 0
         self._ended = False
         self._cancel: list[Callable[[], None]] = []
         now = self._loop.now
@@ -128,22 +134,28 @@ class Watching:
         if self._ended or time != self._posted:
             return
         heap, dues, monitors, error = self._heap, self._due, self._monitors, None
-        while heap and heap[0][0] <= time:
+        ahead = time + _AHEAD_NS
+        while heap and heap[0][0] <= ahead:
             noted, index = heap[0]
             if dues[index] != noted:
                 heappop(heap)  # it was brought forward, and has been asked since
                 continue
             monitor = monitors[index]
-            found = monitor.advance(time)
-            if found:
-                error = self._judge(monitor, found) or error
             due = monitor.due
+            self._turn += 1
+            if due is None or due <= time or not self._turn % _ASKED_ANYWAY:
+                found = monitor.advance(time)
+                if found:
+                    error = self._judge(monitor, found) or error
+                due = monitor.due
             if due is None:
                 dues[index] = None
                 heappop(heap)
-            else:
-                dues[index] = due = max(due, time + 1)
-                heapreplace(heap, (due, index))
+                continue
+            if due <= noted and noted > time:
+                break  # the next that is really due
+            dues[index] = due = max(due, time + 1)
+            heapreplace(heap, (due, index))
         self._posted = None
         if heap:
             self._post(heap[0][0])
@@ -231,7 +243,8 @@ def monitors_of(bench: Bench, watched: Iterable[object]) -> list[Monitor]:
 
 def _monitors(bench: Bench, watched: object) -> Iterator[Monitor]:
     if isinstance(watched, BusContract):
-        yield from bench_checks(bench.world.blueprint, watched)
+        busy = {name: channel.bus.busy for name, channel in bench.world.channels.items()}
+        yield from bench_checks(bench.world.blueprint, watched, busy)
     elif isinstance(watched, str):
         from harness.temporal.parse import parse
 

@@ -145,6 +145,10 @@ class SimBus:
         self.careful = True
         return injection
 
+    def busy(self, time: int) -> int:
+        """For how long the bus had been busy up to ``time`` (ns, not in the future); reaches back as :meth:`load`."""
+        return self._activity.busy(time)
+
     def load(self, window: int) -> float:
         """Share of the last ``window`` ns in which the bus was not idle, 0 to 1.
 

@@ -1,8 +1,7 @@
 """What frames contain: known identifiers, right lengths, values in their ranges, no reserved entries of value tables.
 
-What a payload says does not depend on when it comes, so every check of contents remembers the payloads it has seen:
-on a bus most of them come round again and again. Only those signals are looked at whose bits can hold more than the
-database allows.
+Only those signals are looked at whose bits can hold more than the database allows. For each message a function is
+compiled that says of right payloads that they are right; what it does not know is looked at in detail and remembered.
 """
 
 from __future__ import annotations
@@ -11,12 +10,15 @@ from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from harness.frames import FD_LENGTHS, Received, id_text
+from harness.memo import Memo
 from harness.monitors.check import Check
 from harness.monitors.monitor import Kind, Outcome, Violation
 from harness.monitors.rules import KEPT, NOTHING, MessageRule
+from harness.signals.compile import compile_source, range_source
 from harness.signals.definitions import MessageDef, SignalDef
 
-_REMEMBERED = 4096
+_REMEMBERED = 1024
+_REMEMBERED_PAGES = 256
 RESERVED = ("reserved", "invalid", "not used", "notused", "unused", "undefined", "error reserved")
 """A label of the value table that begins so, in whatever case, names an entry that nobody may send."""
 
@@ -46,6 +48,24 @@ class Demand(NamedTuple):
     allowed: frozenset[int]
     reserved: frozenset[int]
     words: bool
+
+    @property
+    def certain(self) -> tuple[float, float]:
+        """A range of raw values, ends included, that are right for certain; others may be."""
+        low, high = max(self.low, self.signal.raw_range[0]), min(self.high, self.signal.raw_range[1])
+        if self.words:
+            runs: list[list[int]] = []
+            for raw in sorted(self.allowed):
+                if runs and raw == runs[-1][-1] + 1:
+                    runs[-1].append(raw)
+                else:
+                    runs.append([raw])
+            longest = max(runs, key=len)
+            return longest[0], longest[-1]
+        for raw in sorted(self.reserved):
+            if low <= raw <= high:
+                low, high = (raw + 1, high) if raw - low < high - raw else (low, raw - 1)
+        return low, high
 
     def fault(self, raw: int | float) -> Fault | None:
         """What is wrong with a raw value; None when it is right. NaN is never right."""
@@ -102,6 +122,10 @@ def _table(signal: SignalDef) -> str:
     return "one of " + ", ".join(entries[:8]) + more
 
 
+Reader = tuple[Demand, Callable[[bytes], "int | float | None"]]
+"""A demand, and what reads its signal's raw value; None where a payload does not carry it."""
+
+
 class Contents(Check):
     """Length, ranges and value tables of one message. One violation for every fault of a frame.
 
@@ -123,8 +147,22 @@ class Contents(Check):
             [] if message.container else [(demand, message.codec.signal_raw(demand.signal.name)) for demand in demands]
         )
         self._longest = _longest(message)
-        self._seen: dict[bytes, tuple[Fault, ...]] = {}
-        self._get: Callable[[bytes], tuple[Fault, ...] | None] = self._seen.get
+        self._multiplexers = [message.codec.signal_raw(each.name) for each in message.signals if each.is_multiplexer]
+        self._pages: dict[tuple[float | None, ...], list[Reader]] = {}
+        self._seen = Memo(self.faults, _REMEMBERED)
+        self._right = self._compiled()
+        self._known: set[bytes] = set()  # right payloads, many of which come round again
+
+    def _compiled(self) -> Callable[[bytes], bool]:
+        """A quick function that says of nearly every right payload that it is right, and of no wrong one.
+
+        What it does not know goes the long way. A multiplexed payload has no such function, only a memory.
+        """
+        message = self.rule.message
+        if self._multiplexers or message.container:
+            return lambda data: False
+        ranges = [(demand.signal, *demand.certain) for demand in self.demands]
+        return compile_source(range_source(ranges, message.length), f"contents {message.name}")
 
     @property
     def demands(self) -> list[Demand]:
@@ -138,16 +176,18 @@ class Contents(Check):
     def receive(self, rx: Received) -> Sequence[Violation]:
         """Judge one frame."""
         frame = rx[2]
-        faults = self._get(frame[1])
-        if faults is None:
-            if frame.remote:
-                return NOTHING
-            faults = self._remember(frame[1])
-        return (
-            self.note(*[violation_of(self.rule, rx, fault) for fault in faults])
-            if faults and not frame.remote
-            else NOTHING
-        )
+        data = frame[1]
+        if data in self._known:
+            return NOTHING
+        if self._right(data):
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known.add(data)
+            return NOTHING
+        faults = self._seen[data]
+        if not faults or frame.remote:
+            return NOTHING
+        return self.note(*[violation_of(self.rule, rx, fault) for fault in faults])
 
     def faults(self, data: bytes) -> tuple[Fault, ...]:
         """All that is wrong with a payload."""
@@ -163,18 +203,24 @@ class Contents(Check):
         if problem is not None:
             return (Fault("undecodable", "", "a known multiplexer number", problem),)
         found = []
-        for demand, read in self._readers:
+        for demand, read in self._carried(data):
             raw = read(data)
             fault = None if raw is None else demand.fault(raw)
             if fault is not None:
                 found.append(fault)
         return tuple(fault for fault in found if fault.kind in self._kinds)
 
-    def _remember(self, data: bytes) -> tuple[Fault, ...]:
-        if len(self._seen) >= _REMEMBERED:
-            self._seen.clear()
-        faults = self._seen[data] = self.faults(data)
-        return faults
+    def _carried(self, data: bytes) -> list[Reader]:
+        """What is demanded of the signals that a payload carries; the same for all with these multiplexer numbers."""
+        if not self._multiplexers:
+            return self._readers
+        page = tuple([read(data) for read in self._multiplexers])
+        carried = self._pages.get(page)
+        if carried is None:
+            if len(self._pages) >= _REMEMBERED_PAGES:
+                self._pages.clear()
+            carried = self._pages[page] = [each for each in self._readers if each[1](data) is not None]
+        return carried
 
     def finish(self, time: int) -> Sequence[Outcome]:
         """How much was wrong."""

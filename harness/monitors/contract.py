@@ -17,7 +17,7 @@ from harness.monitors.contents import Contents, KnownFrames
 from harness.monitors.cycle import CycleCheck, NetworkSleep, NodeCheck
 from harness.monitors.e2e import E2ECheck
 from harness.monitors.latency import LatencyCheck
-from harness.monitors.load import ErrorFrames, LoadCheck
+from harness.monitors.load import ErrorFrames, LoadCheck, MeasuredLoad
 from harness.monitors.monitor import Kind
 from harness.monitors.rules import ContractLimits, MessageRule
 from harness.units import Duration, duration
@@ -100,11 +100,14 @@ def contract_checks(
     limits: ContractLimits,
     lengths: Mapping[str, Callable[[Frame], int]],
     known: Mapping[str, Collection[int]],
+    busy: Mapping[str, Callable[[int], int]] | None = None,
 ) -> list[Check]:
     """The checks of a contract, in the order in which a frame goes through them.
 
     lengths: by channel, how long a frame occupies it, ns; a channel left out has no load check. known: by channel, the
-    identifiers that its databases know. Raises :class:`~harness.errors.ConfigError` for a route that names no message.
+    identifiers that its databases know. busy: by channel, for how long the bus had been busy up to an instant, ns,
+    where it knows that itself; its load is then taken from there.
+    Raises :class:`~harness.errors.ConfigError` for a route that names no message.
     """
     sleeps = {channel: NetworkSleep(channel) for channel in known} if limits.network_sleeps else {}
     cycles = _cycle_checks(rules, limits, sleeps)
@@ -127,7 +130,13 @@ def contract_checks(
     if "latency" not in limits.without:
         found += _latency_checks(rules, limits, sleeps)
     if "load" not in limits.without and limits.load is not None:
-        found += [LoadCheck(channel, length, limits.load, limits.load_window) for channel, length in lengths.items()]
+        measured = busy or {}
+        found += [
+            MeasuredLoad(channel, measured[channel], limits.load, limits.load_window)
+            if channel in measured
+            else LoadCheck(channel, length, limits.load, limits.load_window)
+            for channel, length in lengths.items()
+        ]
     if "error_frame" not in limits.without:
         found += [ErrorFrames(channel, limits.error_frames) for channel in known]
     return found

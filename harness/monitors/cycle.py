@@ -25,6 +25,8 @@ NEVER = -(1 << 62)
 
 _FIRST, _RUNNING, _MISSING, _ASLEEP = range(4)
 _IMPOSSIBLE = 1 << 62
+_BATCH = 512
+"""So many gaps are added up at once."""
 
 SPREAD_NS = 20_000_000
 """Within so much of each other the nodes of a network fall asleep."""
@@ -116,7 +118,11 @@ class NetworkSleep(Check):
 
     def awake(self, time: int) -> bool:
         """Whether somebody has been heard within the last :attr:`period` before ``time`` (ns)."""
-        return any(each.last >= time - self.period for each in self._awake)
+        since = time - self.period
+        for each in self._awake:  # noqa: SIM110  # mostly the first, for which a generator costs too much
+            if each.last >= since:
+                return True
+        return False
 
     def heard(self, since: int) -> bool:
         """Whether somebody has been heard later than a spread after ``since`` (ns)."""
@@ -157,6 +163,7 @@ class CycleCheck(Check):
         self.last = NEVER
         """When the last frame ended, ns; long ago where there was none."""
         self._sleep = sleep
+        self._settle = 0  # how long a gap stays open before it is certain
         self._low = low
         self._strict_from = 0  # until then no gap is judged for being short
         self._gaps: list[int] = []
@@ -173,6 +180,7 @@ class CycleCheck(Check):
     def begin(self, time: int) -> None:
         """The first frame is due from here."""
         super().begin(time)
+        self._settle = 0 if self._sleep is None else self._sleep.settle
         self.restart(time)
 
     def restart(self, since: int) -> None:
@@ -185,12 +193,10 @@ class CycleCheck(Check):
     def due(self) -> int:
         """When the open gap becomes a violation, ns; once it has been reported, when to look again."""
         if self._mode == _RUNNING:
-            due = self.last + self.longest
-        elif self._mode == _FIRST:
-            due = self._begin + self.first
-        else:
-            return self._look
-        return due if self._sleep is None else due + self._sleep.settle
+            return self.last + self.longest + self._settle
+        if self._mode == _FIRST:
+            return self._begin + self.first + self._settle
+        return self._look
 
     @property
     def sleep(self) -> NetworkSleep | None:
@@ -227,7 +233,7 @@ class CycleCheck(Check):
 
     def advance(self, time: int) -> Sequence[Violation]:
         """Is the frame that was due there?"""
-        if len(self._gaps) > 64:
+        if len(self._gaps) > _BATCH:
             self._digest()
         due = self.due
         if time < due:

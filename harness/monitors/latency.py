@@ -34,6 +34,9 @@ class LatencyCheck(Check):
         self.within = within
         self.title = f"latency from {source.path} to {copy.path}"
         self._sleep = sleep
+        self._apart = source.channel != copy.channel
+        self._read = source.reading or (source.protector.check if source.protector is not None else None)
+        self._patience = within + (sleep.settle if sleep is not None else 0)
         self._pending: deque[Received] = deque()
         self._sum = 0
         self._copies = 0
@@ -43,9 +46,8 @@ class LatencyCheck(Check):
     @property
     def due(self) -> int | None:
         """When the oldest frame that waits should have been copied, ns."""
-        if not self._pending:
-            return None
-        return self._pending[0].time + self.within + (self._sleep.settle if self._sleep is not None else 0)
+        pending = self._pending
+        return pending[0][0] + self._patience if pending else None
 
     def wants(self, channel: str) -> Container[int]:
         """The source on its channel, the copy on its own."""
@@ -71,27 +73,33 @@ class LatencyCheck(Check):
 
     def receive(self, rx: Received) -> Sequence[Violation]:
         """A frame to be copied, or a copy."""
-        source = self.source
-        if rx.channel == source.channel and rx.frame.key == source.message.key:
-            awake = self._sleep is None or self._sleep.awake(rx.time)
-            if awake and (source.protector is None or source.protector.check(rx.frame.data).crc_ok):
-                self._pending.append(rx)
-            if len(self._pending) > MOST_WAITING:
-                return self._late(self._pending.popleft(), rx.time)
-            return NOTHING
-        if not self._pending:
+        if rx[1] == self.source.channel and (self._apart or rx.frame.key == self.source.message.key):
+            return self._wait(rx)
+        pending = self._pending
+        if not pending:
             return NOTHING  # copies of frames from before the begin
         found: list[Violation] = []
-        oldest_in_time = rx.time - self.within
-        if self._pending[-1].time >= oldest_in_time:  # it belongs to one in time: those before were not copied
-            while self._pending[0].time < oldest_in_time:
-                found += self._late(self._pending.popleft(), rx.time)
-        waited = self._pending.popleft()
-        latency = rx.time - waited.time
+        if len(pending) > 1:
+            oldest_in_time = rx.time - self.within
+            if pending[-1].time >= oldest_in_time:  # it belongs to one in time: those before were not copied
+                while pending[0].time < oldest_in_time:
+                    found += self._late(pending.popleft(), rx.time)
+        waited = pending.popleft()
+        latency = rx[0] - waited[0]
         self._copies += 1
         self._sum += latency
-        self._worst = latency if self._worst is None else max(self._worst, latency)
+        if self._worst is None or latency > self._worst:
+            self._worst = latency
         return found if latency <= self.within else self._late(waited, rx.time, rx)
+
+    def _wait(self, rx: Received) -> Sequence[Violation]:
+        """A frame that is to be copied, unless its network sleeps or its checksum is wrong."""
+        pending = self._pending
+        if (self._sleep is None or self._sleep.awake(rx[0])) and (self._read is None or self._read(rx[2][1]).crc_ok):
+            pending.append(rx)
+            if len(pending) > MOST_WAITING:
+                return self._late(pending.popleft(), rx.time)
+        return NOTHING
 
     def advance(self, time: int) -> Sequence[Violation]:
         """Has it been copied?"""

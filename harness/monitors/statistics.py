@@ -45,14 +45,16 @@ class GapStatistics:
         if not gaps:
             return
         cycle = self.cycle
+        distinct = Counter(gaps)  # on a bus the same few gaps come again and again
         self.count += len(gaps)
-        offsets = [gap - cycle for gap in gaps]
-        self._sum += sum(offsets)
-        self._squares += sum([offset * offset for offset in offsets])
-        low, high = min(gaps), max(gaps)
+        for gap, count in distinct.items():
+            offset = gap - cycle
+            self._sum += count * offset
+            self._squares += count * offset * offset
+        low, high = min(distinct), max(distinct)
         self.best = low if self.best is None else min(self.best, low)
         self.worst = high if self.worst is None else max(self.worst, high)
-        self.add_bins(Counter([gap * BINS_PER_CYCLE // cycle for gap in gaps]).items())
+        self.add_bins((gap * BINS_PER_CYCLE // cycle, count) for gap, count in distinct.items())
 
     def add_sums(self, count: int, offsets: int, squares: int, best: int, worst: int) -> None:
         """Take ``count`` gaps (at least one) that were added up elsewhere, all but their bins.

@@ -9,6 +9,7 @@ value that is not plainly in range (a label, a fraction, an error) to ``slow``. 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from struct import Struct
 from struct import error as StructError
 from typing import TYPE_CHECKING, Any, Literal
@@ -135,6 +136,22 @@ def _physical(signal: SignalDef, raw: str) -> str:
     if signal.offset or (isinstance(signal.offset, float) and (isinstance(signal.scale, int) or signal.scale < 0)):
         raw = f"{raw}+{signal.offset!r}"
     return raw
+
+
+def range_source(ranges: Sequence[tuple[SignalDef, float, float]], length: int) -> Source:
+    """A function of a payload: whether it has so many bytes and every raw value lies in its range, ends included.
+
+    ranges: signal, smallest and largest raw value, which may be infinite; NaN lies in no range.
+    """
+    reader = _Reader([signal for signal, _, _ in ranges], length)
+    conditions = []
+    for signal, low, high in ranges:
+        raw, (lowest, highest) = reader.raw(signal), signal.raw_range
+        above, below = signal.is_float or low > lowest, signal.is_float or high < highest
+        if above or below:
+            conditions.append(f"{f'{low!r} <= ' if above else ''}{raw}{f' <= {high!r}' if below else ''}")
+    lines = [f"if len(d) != {length}: return False", *reader.prelude, f"return {' and '.join(conditions) or True}"]
+    return _function("d", lines), {**reader.names, "inf": inf}
 
 
 def _value(reader: _Reader, signal: SignalDef, scaled: bool) -> str:
