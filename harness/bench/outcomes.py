@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import HarnessError, Inconclusive
-from harness.evidence.events import Claim, Event
+from harness.evidence.events import Claim, Event, Limit, Measure
 from harness.evidence.verdicts import Verdict
 from harness.monitors.check import Check
 from harness.monitors.monitor import Monitor, Outcome, Violation
@@ -82,7 +82,16 @@ class Summary:
         signals = tuple(dict.fromkeys(path for each in outcome.violations for path in each.signals))
         first = outcome.violations[0] if outcome.violations else None
         window = (first.start, first.end) if first is not None else None
-        claim = Claim(outcome.check, first.actual if first else told, margin=margin, signals=signals, window=window)
+        measures = () if first is not None else _measures(outcome)
+        claim = Claim(
+            outcome.check,
+            first.actual if first else told,
+            margin=margin,
+            signals=signals,
+            limits=tuple(Limit(path, value) for path, value in first.limits) if first is not None else (),
+            window=window,
+            measures=measures,
+        )
         self._journal.append(Event(now, "expectation", title, verdict, tuple(outcome.statistics), claim))
         return [f"{outcome.check}: {doubt}"] if verdict is Verdict.INCONCLUSIVE else []
 
@@ -111,6 +120,15 @@ class Summary:
         verdict = Verdict.FAILED if count else Verdict.PASSED if judged else None
         claim = Claim(f"{family} as declared", parts[0], margin=margin)
         self._journal.append(Event(now, "expectation" if judged else "note", title, verdict, details, claim))
+
+
+def _measures(outcome: Outcome) -> tuple[Measure, ...]:
+    found = []
+    if outcome.margin is not None:
+        found.append(Measure(f"margin of {outcome.check}", outcome.margin, outcome.unit))
+    if outcome.time_margin is not None:
+        found.append(Measure(f"time left of {outcome.check}", outcome.time_margin / 1e6, "ms"))
+    return tuple(found)
 
 
 def _margin(outcome: Outcome) -> str:
