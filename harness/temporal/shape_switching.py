@@ -14,7 +14,7 @@ from harness.errors import UnitError, ValueRangeError
 from harness.signals.definitions import SignalDef
 from harness.signals.live import Sample
 from harness.temporal.shape_result import ShapeResult
-from harness.temporal.shape_samples import Held, Number, Scale, gap
+from harness.temporal.shape_samples import Held, Number, Piece, Scale, gap
 from harness.units import Duration, Hz, Quantity, duration, percent, time_text
 
 _SECOND = 1_000_000_000
@@ -44,16 +44,18 @@ class Switching:
         self.switches: list[Switch] = []
         read = _reader(scale, definition, on, scale.span(hysteresis) / 2)
         state: bool | None = None
-        for start, _, sample in held.pieces:
-            if sample is None:
+        told: list[Piece] = []
+        for piece in held.pieces:
+            now = None if piece.sample is None else read(piece.sample, state)
+            told.append(piece if now is not None else piece._replace(sample=None))
+            if now is None:
                 continue
-            now = read(sample, state)
             if state is None:
                 self.starts_on = now
-            elif now is not state and now is not None:
-                self.switches.append(Switch(start, now))
-            state = now if now is not None else state
-        self.gap = gap(held.pieces)
+            elif now is not state:
+                self.switches.append(Switch(piece.start, now))
+            state = now
+        self.gap = gap(told)
 
     def periods(self, over: int) -> list[tuple[int, int, int]]:
         """Begin, length, and on time (ns) of every ``over`` consecutive periods, from rise to rise."""
@@ -256,7 +258,8 @@ def _reader(
             return None
         if number >= threshold + half - slack:
             return True
-        return False if half == 0 or number <= threshold - half + slack else before
+        # Between the two, and before either was passed, it is off.
+        return bool(before) and half > 0 and number > threshold - half + slack
 
     return read
 

@@ -167,6 +167,8 @@ def test_settling_and_overshoot_of_a_damped_oscillation() -> None:
     less = shape.overshoots(at_most=10 * percent, frm=0, to=100)
     assert less.passed is False and less.margin is not None and less.margin < 0
     assert speed(lambda time: 50.0 if time else 0.0).overshoots(at_most=0 * percent).passed
+    assert speed(lambda time: 50.0 if time else 0.0).overshoots(at_most=0 * percent, frm=0, to=49.996).passed
+    assert not speed(lambda time: 50.0 if time else 0.0).overshoots(at_most=0 * percent, frm=0, to=49.994).passed
     assert "never came" in speed(lambda time: 50.0).overshoots(at_most=5 * percent, frm=0, to=100).doubt
 
 
@@ -241,6 +243,26 @@ def test_a_hysteresis_has_its_two_thresholds(on_at: int, off_at: int, late: int)
     assert higher.passed is False
     lower = out.has_hysteresis(heat, on_at=on_at, off_at=off_at - 4, tolerance=1, within=0 * ns)
     assert lower.passed is False
+
+
+@pytest.mark.parametrize(("late", "passed"), [(80 * MS, True), (80 * MS + 1, False)])
+def test_a_hysteresis_may_take_its_time_and_no_more(late: int, passed: bool) -> None:
+    """The driver passes the threshold and stays, or goes back before the output follows, which is a reason all the same."""
+    for back in (False, True):
+        values = [(0, 0.0), (100, 3.5), (150, 2.5 if back else 3.5), (1_000, 1.0)]
+        pedal = Shape(SPEED, [Sample(time * MS, 0, value, None) for time, value in values], end=2_000 * MS)
+        switches = [(0, 0), (100 * MS + late, 1), (1_010 * MS, 0)]
+        lit = Shape(LAMP, [Sample(time, on, on, None) for time, on in switches], end=2_000 * MS)
+        result = lit.has_hysteresis(pedal, on_at=3, off_at=2, tolerance=0.1, within=80 * ms)
+        assert result.passed is (passed or back), str(result)
+
+
+def test_a_number_that_is_none_is_a_gap() -> None:
+    heat = sampled(TEMPERATURE, lambda time: 60 if time // (100 * MS) % 2 else 20)
+    assert Shape(TEMPERATURE, heat).has_frequency(5 * Hz, tolerance=0.1 * Hz, on=40)
+    heat[100] = Sample(heat[100].time, 255, 215, "SNA")
+    result = Shape(TEMPERATURE, heat).has_frequency(5 * Hz, tolerance=0.1 * Hz, on=40)
+    assert result.passed is None and result.doubt.startswith("no data from 1 s")
 
 
 def test_a_hysteresis_that_was_never_left_cannot_be_told() -> None:
