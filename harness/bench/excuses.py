@@ -104,7 +104,9 @@ class Excuses:
     def _unacknowledged(self, violation: Violation) -> bool:
         """Whether the test has left nobody on the channel to acknowledge frames, within the violation's interval."""
         channel = violation.channel
-        return channel in self._alone or violation.start - _ON_THE_WIRE_NS < self._was_alone.get(channel, -_ON_THE_WIRE_NS)
+        return channel in self._alone or violation.start - _ON_THE_WIRE_NS < self._was_alone.get(
+            channel, -_ON_THE_WIRE_NS
+        )
 
     def _by_sleep(self, violation: Violation) -> bool:
         """Whether the network said within the violation's interval that it is not awake."""
@@ -128,11 +130,11 @@ class Excuses:
             return None
         channel = path.partition(".")[0]
         grace = _AFTER * (plan.cycle_ns or 0)
-        # What is still missing counts from its own excuse on, and must not be excused by that for ever.
-        at_once = 1 if violation.seen is not None else 0
-        slack = {"latency": grace, "cycle": at_once, "silence": 0}.get(violation.kind, _ON_THE_WIRE_NS)
+        slack = self._slack(violation, own, grace)
         found = [
-            time for time, node in self._switched if node == sender and violation.start - slack < time <= violation.time
+            min(violation.time, time + slack)
+            for time, node in self._switched
+            if node == sender and violation.start - slack < time <= violation.time
         ]
         gateway = self._senders.get(f"{violation.channel}.{violation.message}", "")
         if self._is_off(sender, channel) or (not own and self._is_off(gateway, channel)):
@@ -148,6 +150,17 @@ class Excuses:
             if self._overlaps(each, violation, end):
                 found.append(violation.time if each.ended is None else min(violation.time, each.ended + end))
         return max(found, default=None)
+
+    def _slack(self, violation: Violation, own: bool, grace: int) -> int:
+        """How long after a switch a violation may begin and still be its consequence, ns.
+
+        What is still missing counts from its own excuse on, and must not be excused by the same switch for ever.
+        """
+        if violation.kind in _ORDER:
+            return _ON_THE_WIRE_NS
+        if violation.kind == "latency" or not own:
+            return grace  # a gateway refuses the first frame after a reset, as its counter does not follow
+        return 1 if violation.seen is not None else 0
 
     def _is_off(self, sender: str, channel: str) -> bool:
         """Whether the node has no power by the test's hand, or is bus-off by declared bit faults."""
