@@ -208,7 +208,7 @@ def hysteresis(
 def _late(
     inputs: list[tuple[int, int, float | None]], demanded: bool, bound: float, output: Switching, delay: int
 ) -> int | None:
-    """The first instant at which the output is not as the input has demanded for longer than ``delay``."""
+    """The first instant at which the output is not as the input has demanded for ``delay`` ns."""
     since: int | None = None
     for start, end, value in inputs:
         beyond = value is not None and (value > bound if demanded else value < bound)
@@ -216,7 +216,7 @@ def _late(
             since = None
             continue
         since = start if since is None else since
-        due = max(start, since + delay + 1)
+        due = max(start, since + delay)
         if due <= end:
             wrong = _first(output, not demanded, due, end)
             if wrong is not None:

@@ -247,7 +247,7 @@ def test_a_hysteresis_has_its_two_thresholds(on_at: int, off_at: int, late: int)
 
 @pytest.mark.parametrize(("late", "passed"), [(80 * MS, True), (80 * MS + 1, False)])
 def test_a_hysteresis_may_take_its_time_and_no_more(late: int, passed: bool) -> None:
-    """The driver passes the threshold and stays, or goes back before the output follows, which is a reason all the same."""
+    """The driver passes the threshold and stays, or goes back before the output follows: a reason too."""
     for back in (False, True):
         values = [(0, 0.0), (100, 3.5), (150, 2.5 if back else 3.5), (1_000, 1.0)]
         pedal = Shape(SPEED, [Sample(time * MS, 0, value, None) for time, value in values], end=2_000 * MS)
