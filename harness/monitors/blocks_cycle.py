@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.monitors.blocks_rows import Rows, Times
-from harness.monitors.cycle import NEVER, CycleCheck, NetworkSleep, NodeCheck
+from harness.monitors.cycle import CycleCheck, NodeCheck
 from harness.monitors.monitor import Violation
+from harness.monitors.sleep import NEVER, NetworkSleep
 from harness.monitors.statistics import BINS_PER_CYCLE, LAST_BIN, GapStatistics
 
 FAR = 1 << 62

@@ -14,12 +14,13 @@ from harness.errors import ConfigError, nearest
 from harness.frames import Frame
 from harness.monitors.check import Check
 from harness.monitors.contents import Contents, KnownFrames
-from harness.monitors.cycle import CycleCheck, NetworkSleep, NodeCheck
+from harness.monitors.cycle import CycleCheck, NodeCheck
 from harness.monitors.e2e import E2ECheck
 from harness.monitors.latency import LatencyCheck
 from harness.monitors.load import ErrorFrames, LoadCheck, MeasuredLoad
 from harness.monitors.monitor import Kind
 from harness.monitors.rules import ContractLimits, MessageRule
+from harness.monitors.sleep import NetworkSleep
 from harness.units import Duration, duration
 
 KINDS: tuple[str, ...] = tuple(kind for kind in get_args(Kind) if kind != "property")

@@ -7,9 +7,9 @@ from collections.abc import Container, Sequence
 
 from harness.frames import Received
 from harness.monitors.check import Check
-from harness.monitors.cycle import NetworkSleep
 from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.rules import NOTHING, MessageRule
+from harness.monitors.sleep import NetworkSleep
 from harness.units import time_text
 
 MOST_WAITING = 64

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ConfigError
-from harness.monitors.cycle import CycleCheck, NetworkSleep, NodeCheck
+from harness.monitors.cycle import CycleCheck, NodeCheck
 from harness.monitors.rules import CycleLimits
+from harness.monitors.sleep import NetworkSleep
 from harness.monitors.statistics import GapStatistics
 
 LIMITS = CycleLimits()

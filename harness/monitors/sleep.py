@@ -1,0 +1,119 @@
+"""A network that falls silent as a whole is asleep; what tells that from a message or a node that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Protocol
+
+from harness.monitors.check import Check
+from harness.monitors.monitor import Outcome, Violation
+from harness.monitors.rules import NOTHING
+from harness.units import time_text
+
+NEVER = -(1 << 62)
+"""A time before all others."""
+
+SPREAD_NS = 20_000_000
+"""Within so much of each other the nodes of a network fall asleep."""
+
+
+class Sleeper(Protocol):
+    """A message whose frames show that its network is awake."""
+
+    @property
+    def last(self) -> int:
+        """When its last frame ended, ns."""
+
+    @property
+    def cycle(self) -> int:
+        """Its cycle time, ns."""
+
+
+class NetworkSleep(Check):
+    """Tells one channel's silence as a whole from one message's: the first is sleep, the second a fault.
+
+    A gap is therefore certain only :attr:`settle` ns after the longest allowed one: is any of the nodes that keep the
+    network awake heard until then, later than :data:`SPREAD_NS` after it began to be too long, the network is awake.
+    A network whose nodes are all dead cannot be told from one that sleeps.
+
+    Every half :attr:`period`, counted from the begin, it asks whether anybody was heard within the last one; if
+    nobody was, the network slept then, and what wakes up after that begins its cycles anew.
+    """
+
+    family = "network sleep"
+
+    def __init__(self, channel: str) -> None:
+        super().__init__()
+        self.title = f"sleep of {channel}"
+        self._awake: list[Sleeper] = []
+        self.period = 1 << 62
+        """How long a silence is sleep, ns: two of the shortest cycles of the nodes that keep the network awake."""
+        self.slept = NEVER
+        """When it was asleep last, as far as is known, ns."""
+        self._look = 0
+        self._times = 0
+
+    def listen_to(self, sleeper: Sleeper) -> None:
+        """A message of a node that keeps the network awake."""
+        self._awake.append(sleeper)
+        self.period = 2 * min(each.cycle for each in self._awake)
+
+    @property
+    def step(self) -> int:
+        """How often it looks, ns."""
+        return self.period // 2
+
+    @property
+    def settle(self) -> int:
+        """How long a gap stays open before it is certain, ns."""
+        return SPREAD_NS + self.period
+
+    @property
+    def due(self) -> int | None:
+        """When to look next, ns; None without anybody to listen to."""
+        return self._look if self._awake else None
+
+    def wants(self, channel: str) -> Container[int]:
+        """Nothing: the checks of the messages know when they were heard."""
+        return ()
+
+    def begin(self, time: int) -> None:
+        """Look from here."""
+        super().begin(time)
+        self._look = time + self.period  # the first whole one
+
+    def advance(self, time: int) -> Sequence[Violation]:
+        """Has anybody been heard?"""
+        while self._awake and time >= self._look:
+            if not any(each.last > self._look - self.period for each in self._awake):
+                self.slept = self._look
+                self._times += 1
+            self._look += self.step
+        return NOTHING
+
+    @property
+    def sleepers(self) -> Sequence[Sleeper]:
+        """The messages of the nodes that keep the network awake."""
+        return self._awake
+
+    def pass_over(self, looks: int, asleep: int) -> None:
+        """So many looks were made elsewhere, and that many of them found it asleep; :attr:`slept` is theirs, too."""
+        self._look += looks * self.step
+        self._times += asleep
+
+    def awake(self, time: int) -> bool:
+        """Whether somebody has been heard within the last :attr:`period` before ``time`` (ns)."""
+        since = time - self.period
+        for each in self._awake:  # noqa: SIM110  # mostly the first, for which a generator costs too much
+            if each.last >= since:
+                return True
+        return False
+
+    def heard(self, since: int) -> bool:
+        """Whether somebody has been heard later than a spread after ``since`` (ns)."""
+        return any(each.last > since + SPREAD_NS for each in self._awake)
+
+    def finish(self, time: int) -> Sequence[Outcome]:
+        """How long it slept."""
+        slept = (self._times + 1) * (self.period // 2) if self._times else 0
+        return self.outcome(time - self.began, statistics=[("asleep", time_text(slept))])
