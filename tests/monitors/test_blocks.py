@@ -17,7 +17,11 @@ from harness.bus.length_columns import FrameTimes
 from harness.frames import Frame, Received
 from harness.logs.columns import FrameColumns
 from harness.monitors.blocks import ContractColumns
-from harness.monitors.contents import KnownFrames
+from harness.monitors.check import Check
+from harness.monitors.contents import Contents, KnownFrames
+from harness.monitors.cycle import CycleCheck
+from harness.monitors.e2e import E2ECheck
+from harness.monitors.latency import LatencyCheck
 from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.rules import ContractLimits
 
@@ -115,3 +119,19 @@ def test_time_that_runs_backwards_stands_still() -> None:
     seen[50] = seen[50]._replace(time=0)
     found, _ = columns(seen, [30, 55], LIMITS, 1000 * MS)
     assert all(each.time <= 1000 * MS for each in found)
+
+
+def test_what_is_right_is_not_looked_at_frame_by_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for kind in (CycleCheck, E2ECheck, Contents, LatencyCheck):
+        receive = kind.receive
+
+        def counted(self: Check, rx: Received, receive: Callable[..., object] = receive) -> object:
+            asked.append(self.title)
+            return receive(self, rx)
+
+        monkeypatch.setattr(kind, "receive", counted)
+    seen = Car(1, Faults()).drive()
+    columns(seen, [100], LIMITS, 1000 * MS)
+    # The state machine needs ten right frames to trust a message, cycle checks need a first frame.
+    assert len(asked) < 60 < len(seen) / 4
