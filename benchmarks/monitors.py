@@ -109,19 +109,22 @@ def _play(blueprint: Blueprint, frames: Sequence[Received], checks: Sequence[Che
     }
     if checks:
         Watching(bench, checks)
-    for rx in frames:
-        (observer,) = taps[rx.channel].callbacks or (None,)
-        loop.post(rx.time, DELIVER, _deliver, (readings[rx.channel][rx.frame.key], observer, rx))
+    observers = {name: tap.callbacks[0] if tap.callbacks else None for name, tap in taps.items()}
+    following = iter(frames)
+
+    def deliver(rx: Received) -> None:
+        readings[rx[1]][rx[2].key][rx[2][1]]
+        observer = observers[rx[1]]
+        if observer is not None:
+            observer(rx)
+        coming = next(following, None)
+        if coming is not None:
+            loop.post(coming[0], DELIVER, deliver, coming)
+
+    deliver(next(following))
     start = time.process_time()
     loop.run_until(frames[-1].time)
     return time.process_time() - start
-
-
-def _deliver(argument: Any) -> None:
-    readings, observer, rx = argument
-    readings[rx[2][1]]
-    if observer is not None:
-        observer(rx)
 
 
 def _decoding(blueprint: Blueprint, frames: Sequence[Received], rounds: int) -> float:

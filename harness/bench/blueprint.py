@@ -10,7 +10,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from harness.bench.file import BenchFile, NodeState, load_bench_file
 from harness.bus.length import BitTimes, Lengths
 from harness.ecu import Ecu, Names
 from harness.errors import BenchFileError, DatabaseError, HarnessWarning, nearest
+from harness.monitors.rules import MessageRule
 from harness.plant import Plant
 from harness.restbus import Catalogue, MessagePlan, Supplements, plan_messages
 from harness.signals.database import Database, check_together, load_database
@@ -59,6 +60,8 @@ class Blueprint:
     plant: type[Plant]
     names: Mapping[str, Names]
     """What names mean to each simulated node."""
+    rules: list[MessageRule] = field(default_factory=list, repr=False, compare=False)
+    """What the bus contract demands of each message; filled when it is first asked for."""
 
     @classmethod
     def load(cls, path: str | Path, *, code: bool = True) -> Blueprint:

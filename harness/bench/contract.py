@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.bench.blueprint import Blueprint, ChannelPlan
 from harness.bench.file import NodeState
@@ -18,9 +18,15 @@ _EVENTS = SendType.ON_CHANGE | SendType.ON_WRITE | SendType.IF_ACTIVE | SendType
 
 
 def message_rules(blueprint: Blueprint) -> tuple[MessageRule, ...]:
-    """The rule of every message that a node of the bench sends, in the order of channels and nodes."""
+    """The rule of every message that a node of the bench sends, in the order of channels and nodes; made once."""
+    if not blueprint.rules:
+        blueprint.rules.extend(_rules(blueprint))
+    return tuple(blueprint.rules)
+
+
+def _rules(blueprint: Blueprint) -> Iterator[MessageRule]:
     follows = blueprint.file.sleep_after is not None
-    return tuple(
+    return (
         MessageRule(
             channel=channel.name,
             message=plan.message,

@@ -126,76 +126,58 @@ Reader = tuple[Demand, Callable[[bytes], "int | float | None"]]
 """A demand, and what reads its signal's raw value; None where a payload does not carry it."""
 
 
-class Contents(Check):
-    """Length, ranges and value tables of one message. One violation for every fault of a frame.
+class Payloads:
+    """What the payloads of one message say about their contents: found out once, for all worlds and checks."""
 
-    A frame that is too short or that its multiplexer does not explain is *undecodable*; nothing else is then judged. So
-    is one that is too long, beyond the padding that CAN FD's lengths need.
-    """
-
-    family = "contents"
-
-    def __init__(self, rule: MessageRule, kinds: Container[str] = ("undecodable", "range", "reserved")) -> None:
-        super().__init__()
-        self.rule = rule
-        self._kinds = kinds
-        message = rule.message
-        self.title = f"contents of {message.name}"
+    def __init__(self, rule: MessageRule) -> None:
+        self.message = message = rule.message
         own = (rule.protection.counter, rule.protection.crc) if rule.protection else ()
-        demands = [demand for signal in message.signals if signal.name not in own and (demand := demand_of(signal))]
+        self.demands = [demand for each in message.signals if each.name not in own and (demand := demand_of(each))]
         self._readers = (
-            [] if message.container else [(demand, message.codec.signal_raw(demand.signal.name)) for demand in demands]
+            []
+            if message.container
+            else [(demand, message.codec.signal_raw(demand.signal.name)) for demand in self.demands]
         )
         self._longest = _longest(message)
         self._multiplexers = [message.codec.signal_raw(each.name) for each in message.signals if each.is_multiplexer]
         self._pages: dict[tuple[float | None, ...], list[Reader]] = {}
-        self._seen = Memo(self.faults, _REMEMBERED)
-        self._right = self._compiled()
-        self._known: set[bytes] = set()  # right payloads, many of which come round again
+        self._compiled = self._compile()
+        self.faulty = Memo(self.faults, _REMEMBERED)
+        """The faults of payloads that have come, mostly wrong ones."""
+        self.known: set[bytes] = set()
+        """Right payloads, many of which come round again."""
 
-    def _compiled(self) -> Callable[[bytes], bool]:
-        """A quick function that says of nearly every right payload that it is right, and of no wrong one.
+    @classmethod
+    def of(cls, rule: MessageRule) -> Payloads:
+        """Those of a rule, always the same object."""
+        found = rule.shared.get("payloads")
+        if not isinstance(found, cls):
+            found = rule.shared["payloads"] = cls(rule)
+        return found
 
-        What it does not know goes the long way. A multiplexed payload has no such function, only a memory.
+    def right(self, data: bytes) -> bool:
+        """Whether a payload is right; quick for nearly all that are."""
+        if not (self._compiled(data) if self._compiled is not None else not self.faulty[data]):
+            return False
+        if len(self.known) >= _REMEMBERED:
+            self.known.clear()
+        self.known.add(data)
+        return True
+
+    def _compile(self) -> Callable[[bytes], bool] | None:
+        """A function that says of nearly every right payload that it is right, and of no wrong one.
+
+        What it does not know goes the long way. There is none for a multiplexed message.
         """
-        message = self.rule.message
-        if self._multiplexers or message.container:
-            return lambda data: False
+        if self._multiplexers or self.message.container:
+            return None
         ranges = [(demand.signal, *demand.certain) for demand in self.demands]
-        return compile_source(range_source(ranges, message.length), f"contents {message.name}")
-
-    @property
-    def demands(self) -> list[Demand]:
-        """What is demanded of its signals."""
-        return [demand for demand, _ in self._readers]
-
-    def wants(self, channel: str) -> Container[int]:
-        """Its own identifier on its own channel."""
-        return (self.rule.message.key,) if channel == self.rule.channel else ()
-
-    def receive(self, rx: Received) -> Sequence[Violation]:
-        """Judge one frame."""
-        frame = rx[2]
-        data = frame[1]
-        if data in self._known:
-            return NOTHING
-        if self._right(data):
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known.add(data)
-            return NOTHING
-        faults = self._seen[data]
-        if not faults or frame.remote:
-            return NOTHING
-        return self.note(*[violation_of(self.rule, rx, fault) for fault in faults])
+        return compile_source(range_source(ranges, self.message.length), f"contents {self.message.name}")
 
     def faults(self, data: bytes) -> tuple[Fault, ...]:
         """All that is wrong with a payload."""
-        message = self.rule.message
-        if len(data) > self._longest:
-            expected = f"{message.length} bytes"
-            return (Fault("undecodable", "", expected, f"{len(data)} bytes"),)
-        if len(data) < message.length:
+        message = self.message
+        if not message.length <= len(data) <= self._longest:
             return (Fault("undecodable", "", f"{message.length} bytes", f"{len(data)} bytes"),)
         if message.container:
             return ()
@@ -208,7 +190,7 @@ class Contents(Check):
             fault = None if raw is None else demand.fault(raw)
             if fault is not None:
                 found.append(fault)
-        return tuple(fault for fault in found if fault.kind in self._kinds)
+        return tuple(found)
 
     def _carried(self, data: bytes) -> list[Reader]:
         """What is demanded of the signals that a payload carries; the same for all with these multiplexer numbers."""
@@ -221,6 +203,46 @@ class Contents(Check):
                 self._pages.clear()
             carried = self._pages[page] = [each for each in self._readers if each[1](data) is not None]
         return carried
+
+
+class Contents(Check):
+    """Length, ranges and value tables of one message. One violation for every fault of a frame.
+
+    A frame that is too short or that its multiplexer does not explain is *undecodable*; nothing else is then judged. So
+    is one that is too long, beyond the padding that CAN FD's lengths need. kinds: what is judged at all.
+    """
+
+    family = "contents"
+
+    def __init__(self, rule: MessageRule, kinds: Container[str] = ("undecodable", "range", "reserved")) -> None:
+        super().__init__()
+        self.rule = rule
+        self.title = f"contents of {rule.message.name}"
+        self._kinds = kinds
+        self._payloads = Payloads.of(rule)
+        self._known = self._payloads.known
+
+    @property
+    def demands(self) -> list[Demand]:
+        """What is demanded of its signals."""
+        return self._payloads.demands
+
+    def faults(self, data: bytes) -> tuple[Fault, ...]:
+        """All that is wrong with a payload, of the kinds that are judged."""
+        return tuple(fault for fault in self._payloads.faults(data) if fault.kind in self._kinds)
+
+    def wants(self, channel: str) -> Container[int]:
+        """Its own identifier on its own channel."""
+        return (self.rule.message.key,) if channel == self.rule.channel else ()
+
+    def receive(self, rx: Received) -> Sequence[Violation]:
+        """Judge one frame."""
+        frame = rx[2]
+        data = frame[1]
+        if data in self._known or self._payloads.right(data) or frame.remote:
+            return NOTHING
+        faults = [fault for fault in self._payloads.faulty[data] if fault.kind in self._kinds]
+        return self.note(*[violation_of(self.rule, rx, fault) for fault in faults]) if faults else NOTHING
 
     def finish(self, time: int) -> Sequence[Outcome]:
         """How much was wrong."""

@@ -48,6 +48,8 @@ class MessageRule:
     protector: Protector | None = None
     reading: Callable[[bytes], ProtectedReading] | None = None
     follows: bool = False
+    shared: dict[str, object] = field(default_factory=dict, init=False, repr=False)
+    """What checks have found out about payloads, which do not depend on world or time; theirs alone."""
 
     @property
     def path(self) -> str:
