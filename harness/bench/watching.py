@@ -73,7 +73,7 @@ class Watching:
 
     def _tap(self, channel: str) -> Callable[[Received], None]:
         routes: dict[int, Route] = {}
-        known = routes.get
+        known, monitors, dues = routes.get, self._monitors, self._due
 
         def receive(rx: Received) -> None:
             frame = rx[2]
@@ -90,7 +90,9 @@ class Watching:
                 if found:
                     error = self._judge(take.__self__, found) or error  # type: ignore[attr-defined]  # a bound method
             for index in asked:
-                self._schedule(index)
+                due, noted = monitors[index].due, dues[index]
+                if due is not None and (noted is None or due < noted):
+                    self._schedule(index)
             if error is not None:
                 raise error
 

@@ -34,6 +34,7 @@ class LatencyCheck(Check):
         self.within = within
         self.title = f"latency from {source.path} to {copy.path}"
         self._sleep = sleep
+        self._from = source.channel
         self._apart = source.channel != copy.channel
         self._read = source.reading or (source.protector.check if source.protector is not None else None)
         self._patience = within + (sleep.settle if sleep is not None else 0)
@@ -73,7 +74,7 @@ class LatencyCheck(Check):
 
     def receive(self, rx: Received) -> Sequence[Violation]:
         """A frame to be copied, or a copy."""
-        if rx[1] == self.source.channel and (self._apart or rx.frame.key == self.source.message.key):
+        if rx[1] == self._from and (self._apart or rx.frame.key == self.source.message.key):
             return self._wait(rx)
         pending = self._pending
         if not pending:

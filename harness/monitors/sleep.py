@@ -85,7 +85,7 @@ class NetworkSleep(Check):
     def advance(self, time: int) -> Sequence[Violation]:
         """Has anybody been heard?"""
         while self._awake and time >= self._look:
-            if not any(each.last > self._look - self.period for each in self._awake):
+            if not self._heard_from(self._look - self.period + 1):
                 self.slept = self._look
                 self._times += 1
             self._look += self.step
@@ -103,7 +103,9 @@ class NetworkSleep(Check):
 
     def awake(self, time: int) -> bool:
         """Whether somebody has been heard within the last :attr:`period` before ``time`` (ns)."""
-        since = time - self.period
+        return self._heard_from(time - self.period)
+
+    def _heard_from(self, since: int) -> bool:
         for each in self._awake:  # noqa: SIM110  # mostly the first, for which a generator costs too much
             if each.last >= since:
                 return True
