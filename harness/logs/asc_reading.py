@@ -16,7 +16,7 @@ import numpy as np
 from harness.frames import FD_LENGTHS
 from harness.logs.columns import BRS, ERROR, ESI, FD, REMOTE, TX, FrameColumns
 from harness.logs.problems import Problems
-from harness.logs.source import EARLIEST_DATE, Channels, epoch_ns
+from harness.logs.source import Channels, dated, epoch_ns
 from harness.logs.text_rows import NoFrame, Row, TextSource, Usual, checked, named
 from harness.logs.text_words import Flags, Ints, Words
 
@@ -43,7 +43,9 @@ _FD = re.compile(
     re.IGNORECASE,
 )
 _ERROR = re.compile(r"\S+\s+(?:CANFD\s+)?(?P<channel>\d+)\s+(?:(?:Rx|Tx)\s+)?ErrorFrame\b", re.IGNORECASE)
-_LOOKS = re.compile(r"\S+\s+(\d+\s+[0-9A-Fa-f]+[xX]?\s+(Rx|Tx|TxRq)\s|CANFD\s)", re.IGNORECASE)
+_LOOKS = re.compile(
+    r"\S+\s+(\d+\s+([0-9A-Fa-f]+[xX]?\s+(Rx|Tx|TxRq)\s|\S+\s+(Rx|Tx|TxRq)\s+[dr]\s)|CANFD\s)", re.IGNORECASE
+)
 _EDL, _REMOTE_BIT = 0x1000, 0x10
 
 
@@ -217,12 +219,18 @@ class AscSource(TextSource):
         month = found["month"].lower() if found else ""
         month = _OTHER_MONTHS.get(month, month)[:3]
         if found is None or month not in _MONTHS:
-            self._problems.add("date", "line 1", f"date {text!r} cannot be read; the recording has no start")
+            self._dateless(text)
             return None
         hour = int(found["hour"])
         if found["half"]:
             hour = hour % 12 + 12 * (found["half"].lower() == "pm")
         day, minute, second = int(found["day"]), int(found["minute"]), int(found["second"])
-        moment = datetime(int(found["year"]), _MONTHS.index(month) + 1, day, hour, minute, second, tzinfo=UTC)
-        instant = epoch_ns(moment) + int((found["part"] or "")[:9].ljust(9, "0"))
-        return instant if instant >= EARLIEST_DATE else None
+        try:
+            moment = datetime(int(found["year"]), _MONTHS.index(month) + 1, day, hour, minute, second, tzinfo=UTC)
+        except ValueError:
+            self._dateless(text)
+            return None
+        return dated(epoch_ns(moment) + int((found["part"] or "")[:9].ljust(9, "0")))
+
+    def _dateless(self, text: str) -> None:
+        self._problems.add("date", "line 1", f"date {text!r} cannot be read; the recording has no start")

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.logs.columns import BRS, ERROR, ESI, FD, REMOTE, TX, FrameColumns
 from harness.logs.problems import Problems
-from harness.logs.source import EARLIEST_DATE, Channels
+from harness.logs.source import Channels, dated
 from harness.logs.text_rows import NoFrame, Row, TextSource, Usual, checked, named
 from harness.logs.text_words import Flags, Ints, Words
 
@@ -56,8 +56,7 @@ class CandumpSource(TextSource):
         timed[rows] = good & (words.text[begin] == ord("(")) & (words.text[end - 1] == ord(")"))
         time[rows] = found
         if not self._begun and timed.any():
-            first = int(time[timed][0])
-            self.told.start = first if first >= EARLIEST_DATE else None
+            self.told.start = dated(int(time[timed][0]))
             self._begun = True
         return time - (self.told.start or 0), timed
 

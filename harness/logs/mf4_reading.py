@@ -6,23 +6,24 @@ a chunk at a time and merged by time.
 
 from __future__ import annotations
 
-import struct
-import zlib
+import logging
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
+from xml.parsers.expat import ExpatError
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import LogError, MissingExtra
+from harness.errors import HarnessError, LogError, MissingExtra
 from harness.frames import FD_LENGTHS
 from harness.logs.columns import BRS, ERROR, ESI, FD, REMOTE, TX, FrameColumns
 from harness.logs.problems import Problems
-from harness.logs.source import EARLIEST_DATE, Channels, Piece, Told
+from harness.logs.source import Channels, Piece, Told, dated
 
 if TYPE_CHECKING:
     from asammdf import MDF
@@ -54,6 +55,9 @@ class Mf4Source:
         with self._opened() as mdf:
             self._describe(mdf)
             found = [(index, name) for index, group in enumerate(mdf.groups) for name in KINDS if _holds(group, name)]
+            for index, _ in found:
+                if not _inside(mdf.groups[index]):
+                    raise LogError(f"{self._path} is damaged: the records of group {index} do not hold its channels")
             total = sum(mdf.groups[index].channel_group.cycles_nr for index, _ in found)
             for columns in _merged([self._chunks(mdf, index, name) for index, name in found]):
                 self.fraction = min(1.0, self._read / total)
@@ -67,19 +71,19 @@ class Mf4Source:
         if self._path.stat().st_size < _HEADER_END:
             raise LogError(f"{self._path} is no MF4 file: it ends inside its header")
         try:
-            return MDF(self._path)
-        except _broken() as error:
+            with self._heard("header"):
+                return MDF(self._path)
+        except Exception as error:  # asammdf and the packers that it uses have no kind of their own
             _let_go(error)
             raise LogError(f"{self._path} is no MF4 file that asammdf can read: {_said(error)}") from error
 
     def _describe(self, mdf: MDF) -> None:
         header: Any = mdf.header
-        if header.abs_time >= EARLIEST_DATE:
-            self.told.start = int(header.abs_time)
-            self.told.zone_known = not header.time_flags & _LOCAL_TIME
+        self.told.start = dated(int(header.abs_time))
+        self.told.zone_known = self.told.start is not None and not header.time_flags & _LOCAL_TIME
         try:
             tree = ElementTree.fromstring(header.comment or "<HDcomment/>")
-        except ElementTree.ParseError:
+        except (ElementTree.ParseError, ExpatError):
             return  # a comment without form says nothing that we could use
         for element in tree.iter():
             if element.tag.rpartition("}")[2] == "e" and (element.text or "").strip():
@@ -90,8 +94,11 @@ class Mf4Source:
         count = mdf.groups[index].channel_group.cycles_nr
         for offset in range(0, count, CHUNK):
             try:
-                columns = self._chunk(mdf, index, name, offset)
-            except _broken() as error:
+                with self._heard(f"group {index}, record {offset}"):
+                    columns = self._chunk(mdf, index, name, offset)
+            except HarnessError:
+                raise
+            except Exception as error:  # noqa: BLE001  as above; all of it is told
                 self._problems.add(
                     "damaged",
                     f"group {index}, record {offset}",
@@ -105,6 +112,16 @@ class Mf4Source:
             self._read += len(columns)
             if len(columns):
                 yield columns
+
+    @contextmanager
+    def _heard(self, position: str) -> Iterator[None]:
+        """What asammdf would only write to stderr, as problems: it goes on with less, and nobody would know."""
+        logger = logging.getLogger("asammdf")
+        usual, logger.handlers = logger.handlers, [_Heard(self._problems, position)]
+        try:
+            yield
+        finally:
+            logger.handlers = usual
 
     def _chunk(self, mdf: MDF, index: int, name: str, offset: int) -> FrameColumns:
         window: Any = {"group": index, "record_offset": offset, "record_count": CHUNK}
@@ -151,6 +168,14 @@ def _holds(group: Any, name: str) -> bool:
     return group.channel_group.cycles_nr > 0 and any(channel.name == name for channel in group.channels)
 
 
+def _inside(group: Any) -> bool:
+    """Whether all channels lie inside the group's records: else asammdf reads memory that is not its own."""
+    size = group.channel_group.samples_byte_nr
+    return all(
+        channel.byte_offset + -(-(channel.bit_offset + channel.bit_count) // 8) <= size for channel in group.channels
+    )
+
+
 def _nanoseconds(mdf: MDF, index: int, window: dict[str, Any]) -> NDArray[np.int64]:
     """The times of some records. Whole numbers do not become seconds in between, which would cost their last digits."""
     master = mdf.masters_db[index]
@@ -185,12 +210,17 @@ def _merged(groups: list[Iterator[FrameColumns]]) -> Iterator[FrameColumns]:
         yield whole[np.argsort(whole.time, kind="stable")]
 
 
-def _broken() -> tuple[type[Exception], ...]:
-    """What asammdf raises over files that are not as they should be."""
-    from asammdf.blocks.utils import MdfException
+class _Heard(logging.Handler):
+    """Takes errors that are logged for problems at a position."""
 
-    return (MdfException, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError,
-            struct.error, zlib.error)  # fmt: skip
+    def __init__(self, problems: Problems, position: str) -> None:
+        super().__init__(logging.ERROR)
+        self._problems, self._position = problems, position
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """The last line of a message: what comes before is the way to it through asammdf's code."""
+        lines = record.getMessage().strip().splitlines() or [""]
+        self._problems.add("asammdf", self._position, f"asammdf could not read all: {lines[-1]}")
 
 
 def _let_go(error: Exception) -> None:

@@ -20,6 +20,9 @@ MOST_CHANNELS = 256
 EARLIEST_DATE = 631_152_000 * 10**9
 """1990, ns since 1970. Earlier dates stand for none: clocks that were never set, recordings of simulated time."""
 
+LATEST = 1 << 62
+"""ns, some 146 years. Later times and dates (2116) are damage, and 64 bits hold the sum of two earlier ones."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -122,6 +125,15 @@ class Source(Protocol):
     def pieces(self) -> Generator[Piece, None, None]:
         """The file from its beginning to its end; closed when the iterator is."""
         ...
+
+
+def dated(instant: int) -> int | None:
+    """A date in ns since 1970, or None for one that stands for none.
+
+    >>> dated(0), dated(1_700_000_000_000_000_000)
+    (None, 1700000000000000000)
+    """
+    return instant if EARLIEST_DATE <= instant < LATEST else None
 
 
 def epoch_ns(moment: datetime) -> int:

@@ -9,6 +9,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.logs.source import LATEST
+
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
@@ -84,13 +86,17 @@ class Words:
         return value, good
 
     def seconds(self, begin: Ints, end: Ints) -> tuple[Ints, Flags]:
-        """Times as ``12.345678``, in ns, and which of the words are some. Digits beyond the ninth are left out."""
+        """Times as ``12.345678``, in ns, and which of the words are some, earlier than :data:`LATEST`.
+
+        Digits beyond the ninth are left out.
+        """
         dots = np.append(np.flatnonzero(self.text == _DOT), len(self.text))
         dot = np.minimum(dots[np.searchsorted(dots, begin)], end)
         full, good = self.whole(begin, dot, 10, 10)
         digits = np.clip(end - dot - 1, 0, 9)
         part, fine = self.whole(dot + 1, dot + 1 + digits, 9, 10)
-        return full * 10**9 + part * 10 ** (9 - digits), good & ((digits == 0) | fine)
+        good &= (full < LATEST // 10**9) & ((digits == 0) | fine)
+        return full * 10**9 + part * 10 ** (9 - digits), good
 
     def octets(self, begin: Ints, count: Ints, stride: int, width: int) -> tuple[NDArray[np.uint8], Flags]:
         """Bytes of two hexadecimal digits, one every ``stride`` characters: uint8[n, width], and which are all some.

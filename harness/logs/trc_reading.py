@@ -11,7 +11,7 @@ import numpy as np
 from harness.frames import FD_LENGTHS
 from harness.logs.columns import BRS, ERROR, ESI, FD, REMOTE, TX, FrameColumns
 from harness.logs.problems import Problems
-from harness.logs.source import EARLIEST_DATE, Channels
+from harness.logs.source import LATEST, Channels, dated
 from harness.logs.text_rows import NoFrame, Row, TextSource, Usual, checked
 from harness.logs.text_words import Flags, Ints, Words
 
@@ -60,7 +60,7 @@ class TrcSource(TextSource):
         if kind not in _KINDS or direction not in ("Rx", "Tx") or word["I"] == "FFFFFFFF":
             return None  # a change of the bus's state or a warning
         flags = _KINDS[kind] | (direction == "Tx") * TX
-        at, channel = int(Decimal(word["O"]) * 1_000_000), word.get("B", "1")
+        at, channel = _whole(word["O"], 1_000_000), word.get("B", "1")
         if flags & ERROR:
             return Row(at, channel, 0, flags, 0)
         key = checked(int(word["I"], 16), len(word["I"]) > 4)
@@ -84,5 +84,15 @@ class TrcSource(TextSource):
         elif name == "$COLUMNS":
             self._columns = [column.strip() for column in value.split(",")]
         elif name == "$STARTTIME":
-            start = int((Decimal(value) - _DAYS_TO_1970) * 86_400 * 1_000_000) * 1000
-            self.told.start = start if start >= EARLIEST_DATE else None
+            self.told.start = dated(_whole(value, 86_400 * 10**9, _DAYS_TO_1970) // 1000 * 1000)
+
+
+def _whole(text: str, factor: int, since: int = 0) -> int:
+    """A decimal number beyond ``since``, times a factor, as a whole one. Raises :class:`NoFrame` where it is none."""
+    try:
+        found = int((Decimal(text) - since) * factor)
+    except (ArithmeticError, ValueError) as error:
+        raise NoFrame(f"{text!r} is no number") from error
+    if abs(found) >= LATEST:
+        raise NoFrame(f"{text!r} is too large for a time")
+    return found
