@@ -20,7 +20,7 @@ from harness.errors import LogError
 from harness.logs.blf_chain import MARK, SLACK, Chain, chain
 from harness.logs.blf_objects import HEADER_SIZES, LAYOUTS, PADDING, Found, Sizes, frames_of
 from harness.logs.problems import Problems
-from harness.logs.source import EARLIEST_DATE, Channels, Piece, Told, epoch_ns
+from harness.logs.source import Channels, Piece, Told, dated, epoch_ns
 
 FILE_HEADER = Struct("<4sL8xQQLL8H8H")
 """Mark ``LOGG``, size of the header, of the file, of the file unpacked, count of objects, of objects read, and two
@@ -139,7 +139,7 @@ class BlfSource:
                 self.told.line(line)
 
     def _containers(self, file: BinaryIO) -> Iterator[Part]:
-        position = self._header_size
+        position, alone = self._header_size, False
         while True:
             file.seek(position)
             head = file.read(BASE.size + SLACK)
@@ -162,7 +162,12 @@ class BlfSource:
                 position = found
                 continue
             position += begin
-            part, position = self._container(file, position, BASE.unpack_from(head, begin))
+            base = BASE.unpack_from(head, begin)
+            if alone != (base[-1] != LOG_CONTAINER):
+                # An object that stands by itself is no part of one that goes on in the next container.
+                alone = not alone
+                yield Part(position, b"", True)
+            part, position = self._container(file, position, base)
             yield part
 
     def _container(self, file: BinaryIO, position: int, base: tuple[bytes, int, int, int, int]) -> tuple[Part, int]:
@@ -174,10 +179,16 @@ class BlfSource:
             return Part(position, b"", True), position + len(MARK)
         file.seek(position + BASE.size)
         body = file.read(size - BASE.size)
-        if kind != LOG_CONTAINER:
-            file.seek(position)
-            return Part(position, file.read(size)), end  # not in a container: some tools write so
         short = len(body) < size - BASE.size
+        if kind != LOG_CONTAINER:
+            if kind in LAYOUTS and not short:
+                file.seek(position)
+                return Part(position, file.read(size)), end
+            if short:
+                self._truncated(self._size, f"the file ends inside the object at byte {position}")
+            else:
+                self._problems.add("outside", f"byte {position}", f"object of type {kind} in no container, left out")
+            return Part(position, b"", True), end
         if len(body) < CONTAINER.size:
             self._truncated(position, "the file ends inside the header of a container")
             return Part(position, b"", True), self._size
@@ -263,7 +274,6 @@ def _instant(stamp: tuple[int, ...]) -> int | None:
     """A SYSTEMTIME as ns since 1970, read as UTC; None where it is none."""
     year, month, _, day, hour, minute, second, millisecond = stamp
     try:
-        found = epoch_ns(datetime(year, month, day, hour, minute, second, millisecond * 1000, tzinfo=UTC))
+        return dated(epoch_ns(datetime(year, month, day, hour, minute, second, millisecond * 1000, tzinfo=UTC)))
     except ValueError:
         return None
-    return found if found >= EARLIEST_DATE else None

@@ -100,6 +100,7 @@ def test_objects_of_all_types_as_python_can_reads_them(tmp_path: Path, version: 
         (101, fd64(0x301, b"", flags=0x10)),
         (101, fd64(0x302, b"LOBJ" * 3, valid=64)),
         (101, fd64(0x303, bytes(range(12)), extra=16 + 16 + 8 * (version == 2) + 40 + 12)),
+        (101, fd64(0x304, bytes(range(1, 13)), valid=20, extra=16 + 16 + 8 * (version == 2) + 40 + 12)),
         (73, b"\2\0" + bytes(8) + b"\4" + bytes(5) + (0x321).to_bytes(4, "little") + bytes(4) + b"ABCDEFGH"),
         (96, bytes(32) + b"marker and text"),
         (65, bytes(16)),
@@ -120,6 +121,9 @@ def test_objects_of_all_types_as_python_can_reads_them(tmp_path: Path, version: 
 def test_payload_that_an_object_calls_valid_and_lacks_is_zero(tmp_path: Path) -> None:
     short = fd64(0x10, b"\1\2\3", valid=8)
     assert read_one(tmp_path / "a.blf", obj(101, short))[3:] == (8, b"\1\2\3" + bytes(5))
+    # Another object follows at once: its bytes are none of this one's.
+    cut = fd(0x10, b"\1\2\3\4\5\6\7\7", fd_flags=1)[: 20 + 3]
+    assert read_one(tmp_path / "b.blf", obj(100, cut, pad=0), obj(96, bytes(32)))[3:] == (8, b"\1\2\3" + bytes(5))
 
 
 @pytest.mark.parametrize("time", [0, 1, 86_400_000_000_001, 2**62 + 1, -60_000_000_000])

@@ -81,6 +81,18 @@ def test_groups_are_merged_by_time_and_bytes_behind_the_length_are_zero(tmp_path
     assert log.problems == [] and log.start == START
 
 
+def test_groups_that_are_read_in_many_chunks_are_merged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.logs.mf4_reading.CHUNK", 2)
+    rows: list[Row] = [(float(time), 1, time, False, b"", 0) for time in range(0, 20, 2)]
+    errors: list[Row] = [(float(time), 1, time, False, b"", 0) for time in (1, 3, 4, 5, 17, 19, 21)]
+    log = recorded(tmp_path / "a.mf4", {"CAN_DataFrame": rows, "CAN_ErrorFrame": errors})
+    found = [row[0] for row in read(log)]
+    assert found == sorted(found) and len(found) == 17
+    assert log.problems == [] and log.fraction == 1.0
+
+
 def test_times_before_the_start_are_negative(tmp_path: Path) -> None:
     log = recorded(
         tmp_path / "a.mf4", {"CAN_DataFrame": [(-60.000000001, 1, 1, False, b"", 0), (0.0, 1, 2, False, b"", 0)]}

@@ -103,6 +103,14 @@ def test_frames_without_end_in_one_instant_do_not_fill_the_memory(
     assert log.problems == []
 
 
+def test_a_frame_that_comes_after_the_limit_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames wait for earlier ones in limited number; one that comes too late for that is out of order."""
+    monkeypatch.setattr("harness.logs.ordering.MOST_HELD", 3)
+    monkeypatch.setattr("harness.logs.blf_reading.BATCH", 1)
+    found, _, problems = times_of(tmp_path / "a.blf", [50 * MS] * 10 + [40 * MS], 1, 5)
+    assert found == [50 * MS] * 10 + [40 * MS] and len(problems) == 1
+
+
 def test_a_block_is_given_out_before_the_file_is_read_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

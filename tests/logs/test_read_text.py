@@ -162,6 +162,7 @@ def test_metadata_of_asc_are_comments_above_the_frames(tmp_path: Path) -> None:
         "0.1 1  1A0             Rx   d 3 01 FF",
         "0.1 1  1A0             Rx   d 2 01 F",
         "0.1 1  1A0             Rx   d 2 01 GG",
+        "0.1 1  1A0             Rx   d 1 012",
         "0.1 1  8A0             Rx   d 1 01",
         "0.1 1  2FFFFFFFx       Rx   d 1 01",
         "0.1 CANFD   1 Rx        200     1 0 a 16 00 01",
