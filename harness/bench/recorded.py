@@ -175,7 +175,8 @@ class Playback:
         if seen is not None:
             self._loop.post(seen.time, DELIVER, self._go_on, seen)
         else:
-            self._loop.post(now + 1, DELIVER, self._end, now)
+            end = max(now, self._log.end or now)  # the recorder may have listened for longer than anything was sent
+            self._loop.post(end + 1, DELIVER, self._end, end)
 
     def _end(self, last: int) -> None:
         raise Inconclusive(

@@ -25,10 +25,10 @@ class Recorder:
     from which on the next file is begun; None or 0: one file. metadata: goes into the head of the file beside what the
     bench is (see :func:`describe`), such as ``{"test": "suites/..."}``.
 
-    Times are the world's, also in a recording that begins later. ``Tx`` are the frames of the test and of absent
-    nodes, for which the rest-bus sends. A process that is killed leaves what was seen up to the last second, or the
-    last thousand frames; a file that cannot take more (full disk) stops the world with
-    :class:`~harness.errors.LogError`, so the test that runs is red.
+    Times are the world's, also in a recording that begins later; when it ends is noted, too, since the buses may be
+    silent for a while before. ``Tx`` are the frames of the test and of absent nodes, for which the rest-bus sends. A
+    process that is killed leaves what was seen up to the last second, or the last thousand frames; a file that cannot
+    take more (full disk) stops the world with :class:`~harness.errors.LogError`, so the test that runs is red.
 
     ::
 
@@ -40,6 +40,7 @@ class Recorder:
         self, bench: Bench, path: str | Path, *, rotate: int | None = None, metadata: Mapping[str, str] | None = None
     ) -> None:
         world = bench.world
+        self._loop = world.loop
         absent = (name for name, node in world.nodes.items() if node.absent)
         self._writer = open_writer(
             path,
@@ -63,7 +64,7 @@ class Recorder:
     def close(self) -> Sequence[Path]:
         """End the recording and return its files. Raises :class:`~harness.errors.LogError` as writing does."""
         self._leave()
-        self._writer.close()
+        self._writer.close(self._loop.now)
         return self.paths
 
     def discard(self) -> None:

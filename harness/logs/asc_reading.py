@@ -164,6 +164,8 @@ class AscSource(TextSource):
     def row(self, line: str, time: int | None) -> Row | None:
         """Everything else: remote, error and CAN FD frames, decimal numbers, and what is no frame."""
         if time is None:
+            if line.startswith("// ends:"):
+                self.told.line(line[2:])
             if _OTHER.match(line) or _DATE.match(line) or _BASE.match(line):
                 return None
             raise NoFrame("no event that begins with its time")

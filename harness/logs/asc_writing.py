@@ -53,9 +53,10 @@ class AscEncoder:
         """Nothing: the first bytes stay as they are."""
         return b""
 
-    def end(self) -> bytes:
-        """End of the trigger block."""
-        return b"End TriggerBlock\n"
+    def end(self, time: int | None) -> bytes:
+        """When the recording ended, as a comment; end of the trigger block."""
+        comment = "" if time is None else f"// {self._head.ends(time)}\n"
+        return f"{comment}End TriggerBlock\n".encode()
 
     def _line(self, seen: Seen) -> str:
         channel, time = self._numbers[seen.channel], seen.time + self._shift
@@ -84,7 +85,7 @@ def asc_text(seen: Iterable[Seen], channels: Sequence[str], *, own: Collection[s
     channels: all names, in the order of their numbers. own: nodes whose frames are the tester's own (``Tx``).
     """
     encoder = AscEncoder(Head(channels, own=own))
-    return (encoder.begin() + encoder.piece(list(seen)) + encoder.end()).decode()
+    return (encoder.begin() + encoder.piece(list(seen)) + encoder.end(None)).decode()
 
 
 def _date(milliseconds: int) -> str:

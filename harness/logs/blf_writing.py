@@ -63,11 +63,7 @@ class BlfEncoder:
 
     def begin(self) -> bytes:
         """The header and the metadata."""
-        text = "\n".join(self._head.lines()).encode()
-        # Whole words: readers disagree on what follows an object of another length.
-        text += b" " * (-len(text) % 4)
-        note = _TEXT.pack(_object(_APP_TEXT, _TEXT.size + len(text)), 0, 0, 0, len(text), 0)
-        packed = self._pack(note + text, 1)
+        packed = self._pack(_note("\n".join(self._head.lines()), 0), 1)
         return self.again() + packed
 
     def piece(self, seen: Sequence[Seen]) -> bytes:
@@ -85,9 +81,12 @@ class BlfEncoder:
             *times[0], *times[1],
         )  # fmt: skip
 
-    def end(self) -> bytes:
-        """Nothing."""
-        return b""
+    def end(self, time: int | None) -> bytes:
+        """When the recording ended, as a comment."""
+        if time is None:
+            return b""
+        self._latest = time + self._head.shift
+        return self._pack(_note(self._head.ends(time), self._latest), 1)
 
     def _pack(self, data: bytes, count: int) -> bytes:
         packed = zlib.compress(data, _FASTEST)
@@ -123,6 +122,14 @@ class BlfEncoder:
             _ERROR_OBJECT, seen.time + self._shift, channel, 0, _CODE_VALID, code, 0, min(len(frame.data), 8), 0,
             identifier, 0, frame.data[:8],
         )  # fmt: skip
+
+
+def _note(text: str, time: int) -> bytes:
+    """A comment on the measurement."""
+    content = text.encode()
+    # Whole words: readers disagree on what follows an object of another length.
+    content += b" " * (-len(content) % 4)
+    return _TEXT.pack(_object(_APP_TEXT, _TEXT.size + len(content)), time, 0, 0, len(content), 0) + content
 
 
 def _system_time(milliseconds: int | None) -> tuple[int, ...]:

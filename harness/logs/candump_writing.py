@@ -55,7 +55,7 @@ class CandumpEncoder:
         """Nothing."""
         return b""
 
-    def end(self) -> bytes:
+    def end(self, time: int | None) -> bytes:
         """Nothing."""
         return b""
 

@@ -63,10 +63,10 @@ def convert(source: str | Path, path: str | Path) -> None:
 
     log = open_log(source)
     with MDF(version="4.10") as mdf:
-        _describe(mdf, log)
         groups: dict[str, int] = {}
         for block in log.blocks():
             _append(mdf, groups, block, _numbers(log))
+        _describe(mdf, log)  # now the end is known, too
         try:
             mdf.save(path, overwrite=True, compression=1, add_history_block=False)
         except OSError as error:
@@ -87,7 +87,8 @@ def _describe(mdf: MDF, log: Log) -> None:
     ElementTree.SubElement(root, "TX").text = "recording"
     properties = ElementTree.SubElement(root, "common_properties")
     names = {f"channel {own}": name for own, name in log.channel_names.items()}
-    for key, value in {**names, **log.metadata}.items():
+    ends = {} if log.end is None else {"ends": f"{log.end} ns"}
+    for key, value in {**names, **log.metadata, **ends}.items():
         ElementTree.SubElement(properties, "e", name=key).text = value
     mdf.header.comment = ElementTree.tostring(root, encoding="unicode")
     history = FileHistory()

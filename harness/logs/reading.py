@@ -46,6 +46,8 @@ class Log:
     known from the beginning, in natural order; the others are appended when they are met.
     channel_names: names that the file itself gives to channels, by those of :attr:`own_channels`.
     metadata: what else the file says of itself.
+    end: ns at which the recording ends, which may be after its last frame; None where the file does not tell, and
+    until :meth:`blocks` has come to its end.
     fraction: how much of the file was read, 0 to 1, for progress bars.
     """
 
@@ -65,6 +67,7 @@ class Log:
         self._channels = Channels(sorted(found.names, key=natural))
         told = source.told
         self.start = told.start if told.start is None or told.zone_known else _in_zone(told.start, zone)
+        self.end = told.end
         self.metadata: Mapping[str, str] = told.metadata
         self.channel_names: Mapping[str, str] = told.channel_names
 
@@ -116,6 +119,7 @@ class Log:
             for block in blocks(pieces, size, self._problems):
                 self.fraction = source.fraction
                 yield block
+        self.end = source.told.end
         self.fraction = 1.0
 
     def frames(self) -> Iterator[Received | ErrorFrame]:

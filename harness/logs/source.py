@@ -68,8 +68,8 @@ class Channels:
 
 
 class Told:
-    """What a recording tells of itself in lines ``key: value``; ``channel 1: body`` is the name of a channel, and
-    ``start: 2023-11-14T22:13:20.000Z`` the date with its zone.
+    """What a recording tells of itself in lines ``key: value``; ``channel 1: body`` is the name of a channel,
+    ``start: 2023-11-14T22:13:20.000Z`` the date with its zone, and ``ends: 2000000000 ns`` when recording ended.
 
     >>> told = Told()
     >>> told.line("channel 1: body"), told.line("test: suites/test_lamp.py::test_on"), told.line("see above")
@@ -81,6 +81,8 @@ class Told:
     def __init__(self) -> None:
         self.start: int | None = None
         """Unix epoch of time 0 in ns, None where the file does not tell."""
+        self.end: int | None = None
+        """ns at which the recording ends, where the file tells; known when it was read to its end."""
         self.zone_known = False
         """Whether :attr:`start` is an instant; else it is what a clock showed somewhere, read as UTC."""
         self.metadata: dict[str, str] = {}
@@ -98,6 +100,8 @@ class Told:
             self.channel_names[channel[1]] = value
         elif key == "start" and (date := _with_zone(value)) is not None:
             self.start, self.zone_known = epoch_ns(date), True
+        elif key == "ends" and (end := re.fullmatch(r"(\d{1,18}) ns", value)) is not None:
+            self.end = int(end[1])
         else:
             self.metadata[key] = value
         return True

@@ -59,6 +59,10 @@ class Head:
         """What is added to every time, ns, so that the whole milliseconds of the start lose nothing."""
         return 0 if self.start is None else self.start % 1_000_000
 
+    def ends(self, time: int) -> str:
+        """The line that says when the recording ended; time: ns."""
+        return f"ends: {time + self.shift} ns"
+
     def lines(self) -> list[str]:
         """Metadata as ``key: value``, one line each; ``channel <n>`` is the name of a channel, ``start`` is in UTC."""
         found = {f"channel {number}": name for name, number in self.numbers.items()}
@@ -80,8 +84,8 @@ class Encoder(Protocol):
     def again(self) -> bytes:
         """What now replaces the first bytes of the file; empty where they stay as they are."""
 
-    def end(self) -> bytes:
-        """The last bytes of the file."""
+    def end(self, time: int | None) -> bytes:
+        """The last bytes of the file. time: ns at which the recording ends; None: not known."""
 
 
 class LogWriter(Protocol):
@@ -100,8 +104,11 @@ class LogWriter(Protocol):
     def flush(self) -> None:
         """Hand over to the operating system what is not yet in the file."""
 
-    def close(self) -> None:
-        """Complete the recording; nothing can be added afterwards. Closing twice does nothing."""
+    def close(self, end: int | None = None) -> None:
+        """Complete the recording; nothing can be added afterwards. Closing twice does nothing.
+
+        end: ns until which nothing more was seen, for whoever judges the recording; None: not known.
+        """
 
     def discard(self) -> None:
         """End the recording and delete its files."""
@@ -137,6 +144,7 @@ class StreamWriter:
         self.paths: list[Path] = []
         self._pending: list[Seen] = []
         self._due = 0
+        self._full = False
         self._file: BinaryIO | None = None
         self._closed = False
         self._open()
@@ -157,6 +165,8 @@ class StreamWriter:
         self._due = pending[-1][0] + FLUSH_NS
         if self._closed:
             raise LogError(f"recording {self._first} has ended: nothing can be added to it")
+        if self._file is not None and self._full:
+            self._complete(None)
         if self._file is None:
             self._open()
         try:
@@ -167,17 +177,17 @@ class StreamWriter:
                 f"{type(error).__name__}: {error}"
             ) from error
         self._put(piece)
-        if self._rotate is not None and self._size >= self._rotate:
-            self._complete()
+        # The next file is begun when there is something to put into it, so that the last one knows when all ended.
+        self._full = self._rotate is not None and self._size >= self._rotate
 
-    def close(self) -> None:
+    def close(self, end: int | None = None) -> None:
         """Complete the recording."""
         if self._closed:
             return
         try:
             self.flush()
             if self._file is not None:
-                self._complete()
+                self._complete(end)
         finally:
             self._closed = True
             self._drop()
@@ -202,7 +212,7 @@ class StreamWriter:
             head = replace(head, metadata={**head.metadata, "part": str(number)})
         self._encoder = self._make(head)
         self.paths.append(path)
-        self._size = 0
+        self._size, self._full = 0, False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._working(path).open("wb")
@@ -230,8 +240,8 @@ class StreamWriter:
             self._drop()
             raise self._failed(error) from error
 
-    def _complete(self) -> None:
-        self._put(self._encoder.end())
+    def _complete(self, end: int | None) -> None:
+        self._put(self._encoder.end(end))
         assert self._file is not None
         try:
             self._file.close()

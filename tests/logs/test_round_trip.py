@@ -108,6 +108,27 @@ def test_metadata_comes_back(form: str, tmp_path: Path) -> None:
     assert dict(log.channel_names) == {"1": "powertrain", "2": "body"}
 
 
+@pytest.mark.parametrize("start", [None, 1_700_000_000_123_456_789])
+@pytest.mark.parametrize("rotate", [None, 1])
+def test_when_a_recording_ends_is_known_once_it_was_read(
+    form: str, start: int | None, rotate: int | None, tmp_path: Path
+) -> None:
+    for end in (None, 2_000_000_003):
+        writer = open_writer(tmp_path / f"a.{form}", CHANNELS, start=start, rotate=rotate)
+        writer.write(Received(5, "body", Frame(1)))
+        writer.flush()
+        writer.write(Received(1_000_000_000, "body", Frame(1)))
+        writer.close(end)
+        *before, last = (open_log(path) for path in writer.paths)
+        assert all(len(list(each.frames())) == 1 and each.end is None for each in before)
+        assert len(list(last.frames())) == (2 if rotate is None else 1)
+        if form == "log" or end is None:
+            assert last.end is None
+        else:
+            assert last.end is not None and (last.start or 0) + last.end == (start or 0) + end
+            assert "ends" not in last.metadata
+
+
 def test_parts_of_a_recording_are_complete_each(form: str, tmp_path: Path) -> None:
     writer = open_writer(tmp_path / f"a.{form}", CHANNELS, metadata={"test": "x"}, rotate=2_000)
     seen: list[Seen] = [Received(time, "body", Frame(time // 1000 % 2048, b"\x01")) for time in range(0, 10**7, 1000)]

@@ -15,7 +15,7 @@ from harness.bench.recorder import Recorder
 from harness.errors import Inconclusive, IntegrityError, LogError, StimulatesRecording
 from harness.frames import ErrorFrame, Frame, Received
 from harness.logs.writing import write_seen
-from harness.units import ms, percent, s
+from harness.units import ms, ns, percent, s
 
 LAMP = Path(__file__).parents[1] / "bench" / "data" / "lamp.toml"
 
@@ -56,10 +56,27 @@ def test_the_load_is_that_of_the_same_frames(drive: Path) -> None:
 
 def test_waiting_beyond_the_end_is_inconclusive(drive: Path) -> None:
     bench = played(drive)
-    with pytest.raises(Inconclusive, match=r"drive\.blf ends at 1\.9+\d* s"):
+    with pytest.raises(Inconclusive, match=r"drive\.blf ends at 2 s"):
         bench.wait(3 * s)
     with pytest.raises(Inconclusive):
         bench.wait(1 * ms)
+
+
+def test_a_recording_lasts_until_the_recorder_stopped_listening(tmp_path: Path) -> None:
+    for form in ("blf", "asc"):
+        with Bench.open(LAMP) as bench, Recorder(bench, tmp_path / f"a.{form}"):
+            bench.wait(1_000_000_003 * ns)
+        bench = played(tmp_path / f"a.{form}")
+        bench.wait(1_000_000_003 * ns)
+        with pytest.raises(Inconclusive, match=r"ends at 1\.000000003 s"):
+            bench.wait(1 * ns)
+
+
+def test_without_such_a_note_it_ends_with_its_last_frame(tmp_path: Path) -> None:
+    bench = played(write(tmp_path / "a.asc", [lamp(1), lamp(2)]))
+    bench.wait(2 * ms)
+    with pytest.raises(Inconclusive, match=r"ends at 2 ms"):
+        bench.wait(1 * ns)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +259,7 @@ def test_the_first_stimulus_is_the_reason_of_a_skip(outcome: Outcome) -> None:
 
 def test_the_end_of_the_recording_is_named(outcome: Outcome) -> None:
     message = outcome.results["test_waits_too_long"]["statusDetails"]["message"]
-    assert message.startswith("INCONCLUSIVE: the recording drive.blf ends at 1.99")
+    assert message.startswith("INCONCLUSIVE: the recording drive.blf ends at 2 s")
 
 
 def test_the_evidence_names_the_recording(outcome: Outcome) -> None:
