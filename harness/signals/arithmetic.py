@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import PredicateTruthError, UnitError, ValueRangeError
 from harness.signals.comparison import Operator, Within, affine, half_step, limits_of
-from harness.signals.predicate import Predicate
+from harness.signals.predicate import Comparable, Predicate
 from harness.signals.term import Absolute, Leaf, Scaled, Shifted, Sum, Term, leaves
-from harness.units import Quantity, Unit, unit_named
+from harness.units import Duration, Quantity, Unit, unit_named
 
 if TYPE_CHECKING:
     from harness.signals.live import LiveSignal
@@ -23,7 +23,7 @@ _NOISE = 1e-9
 """Fraction of the limit that a quotient may be off in floating point."""
 
 
-class Expression:
+class Expression(Comparable):
     """A number made of signals. Compare it (``<``, ``==``, :meth:`near`, :meth:`between`) to get a predicate.
 
     term: what is calculated. unit: of the result, as the database writes it, "" for none; measure: the same where it is
@@ -109,6 +109,8 @@ class Expression:
 
     def _number(self, value: object, *, span: bool) -> float:
         """A limit or a summand as a number in our unit."""
+        if isinstance(value, Duration):
+            value = Quantity(int(value) / 1e9, unit_named("s"))
         if isinstance(value, Quantity):
             if self.measure is None:
                 if value.unit.symbol == self.unit:

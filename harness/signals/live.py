@@ -30,7 +30,7 @@ from harness.frames import Received, id_text
 from harness.signals import comparison
 from harness.signals.arithmetic import Expression
 from harness.signals.definitions import MessageDef, SignalDef
-from harness.signals.predicate import Predicate
+from harness.signals.predicate import Comparable, Predicate
 from harness.units import Duration, Measured, Quantity, time_text
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Sample(NamedTuple):
     text: str | None
 
 
-class LiveSignal:
+class LiveSignal(Comparable):
     """One signal on one channel, as it is now.
 
     Get it from :meth:`harness.signals.network.Network.signal`. For a multiplexed signal the last frame that carried

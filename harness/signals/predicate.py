@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from harness.errors import PredicateTruthError, SignalError
 
@@ -22,6 +22,21 @@ Samples = Mapping[str, "Sample | None"]
 """Samples by :attr:`~harness.signals.live.LiveSignal.path`; None, or no entry: no data."""
 
 NOTHING: Samples = {}
+
+
+def _unbracketed(*operands: object) -> NoReturn:
+    raise PredicateTruthError(
+        "& | ~ >> bind tighter than comparisons, put these in parentheses: "
+        "(speed > 5 * kmh) & (lamp == 'On'), ~(speed > 5 * kmh)"
+    )
+
+
+class Comparable:
+    """What comparisons are made of, rather than what is joined: ``speed > 5 & lamp == "On"`` means ``5 & lamp``."""
+
+    __slots__ = ()
+
+    __and__ = __rand__ = __or__ = __ror__ = __rshift__ = __rrshift__ = __invert__ = _unbracketed
 
 
 class Predicate(ABC):
@@ -81,6 +96,8 @@ class Predicate(ABC):
     def __rshift__(self, other: Predicate) -> Predicate:
         """``a >> b``: where a holds, b holds too."""
         return Implies(self, other) if isinstance(other, Predicate) else NotImplemented
+
+    __rand__ = __ror__ = __rrshift__ = _unbracketed
 
     def __invert__(self) -> Predicate:
         return Not(self)

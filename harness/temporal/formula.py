@@ -32,6 +32,7 @@ from harness.signals.comparison import Changes, ReceivedNow, Shows, Within
 from harness.signals.live import LiveSignal, Sample
 from harness.signals.predicate import Predicate, once
 from harness.signals.term import Term, evaluate, leaves
+from harness.units import Quantity
 
 TINY = sys.float_info.min
 """Smallest distance: the smallest normal number, as code that flushes smaller ones to 0 shares our process."""
@@ -322,9 +323,11 @@ def formula_of(statement: object) -> Formula:
         return _implies(statement.left, statement.right)
     hint = ""
     if isinstance(statement, LiveSignal):
-        hint = f": compare it, {statement.short_name} > 0"
+        hint = f": compare it, {statement.short_name} > 0, and put comparisons in parentheses, (x > 1) & (y > 2)"
     elif isinstance(statement, bool):
         hint = ": a comparison of signals is never a bool; write the signal's name, not its .value"
+    elif isinstance(statement, (int, float, str, Quantity)):
+        hint = ": put comparisons in parentheses, (x > 1) & (y > 2)"
     raise FormulaError(f"a formula is made of predicates and formulas, not of {statement!r}{hint}")
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -65,7 +66,7 @@ def parse(text: str, signal: Resolve) -> Formula:
     try:
         tree = ast.parse(f"({text}\n)", mode="eval")  # so that it may take several lines
     except SyntaxError as error:
-        hint = next((f"; {hint}" for sign, hint in _FOREIGN.items() if sign in text), "")
+        hint = next((f"; {hint}" for sign, hint in _FOREIGN.items() if re.search(sign, text)), "")
         pointer = _pointer(text, error.lineno or 1, (error.offset or 1) - 1)
         raise FormulaError(f"this is no formula: {error.msg}{hint}{pointer}") from None
     except (ValueError, RecursionError, MemoryError) as error:
@@ -78,11 +79,13 @@ def parse(text: str, signal: Resolve) -> Formula:
 
 
 _FOREIGN = {
-    "->": "write a >> b for 'a implies b'",
+    r"->|=>|\bimplies\b": "write a >> b for 'a implies b'",
     "&&": "write & for and",
-    "||": "write | for or",
-    "!": "write ~ for not",
+    r"\|\|": "write | for or",
+    "!(?!=)": "write ~ for not",
+    rf"[\d.] ?({'|'.join(_UNITS)})\b": "a unit is multiplied, 80 * ms",
 }
+"""How other languages write it: a pattern, and what to write here."""
 
 
 class _Reader:
@@ -211,7 +214,7 @@ class _Reader:
         method = _COMPARISONS.get(type(node.ops[0]))
         if method is None:
             self._refuse(node, "signals are compared with == != < <= > >=")
-        left, right = self.value(node.left), self.value(node.comparators[0])
+        left, right = self._sides(node.left, node.comparators[0])
         if isinstance(left, Formula | Predicate) or isinstance(right, Formula | Predicate):
             self._refuse(
                 node, "put comparisons in parentheses: (x > 1) & (y > 2); only signals and numbers are compared"
@@ -222,6 +225,13 @@ class _Reader:
             self._refuse(node, "one side of a comparison is a signal")
         found: object = getattr(left, method)(right)
         return found
+
+    def _sides(self, left: ast.expr, right: ast.expr) -> tuple[object, object]:
+        first = self.value(left)
+        labels = first.definition.choices.values() if isinstance(first, LiveSignal) else ()
+        if isinstance(right, ast.Name) and right.id in labels and not self._is_signal(right.id):
+            self._refuse(right, f"a label is written in quotes: {ast.unparse(left)} == '{right.id}'")
+        return first, self.value(right)
 
     # -- calls -----------------------------------------------------------------------------------------------------
 

@@ -360,6 +360,24 @@ def test_a_predicate_has_no_truth_value_and_shows_the_right_form(misuse: Callabl
     assert isinstance(caught.value, SignalError)
 
 
+@pytest.mark.parametrize(
+    "misuse",
+    [
+        lambda: pedal > 3 & (lamp == "On"),
+        lambda: pedal > 3 & lamp == "On",
+        lambda: (pedal > 3) & lamp == "On",
+        lambda: lamp == "On" | (pedal > 3),
+        lambda: pedal > 3 >> (lamp == "On"),
+        lambda: (pedal > 3) >> lamp == "On",
+        lambda: ~pedal > 3,
+        lambda: abs(pedal) > 3 | lamp == "On",
+    ],
+)
+def test_forgotten_parentheses_are_told(misuse: Callable[[], object]) -> None:
+    with pytest.raises(PredicateTruthError, match=r"in parentheses: \(speed > 5 \* kmh\) & "):
+        misuse()
+
+
 def test_assert_on_a_predicate_raises_instead_of_passing() -> None:
     with pytest.raises(PredicateTruthError, match="'BrakeLamp == Off' has no truth value"):
         assert lamp == "Off"
