@@ -6,14 +6,15 @@ bench is a context manager around one world; leaving it checks that nothing went
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from harness.bench.bench_plant import BenchPlant
+from harness.bench.blocks import Blocks
 from harness.bench.blueprint import Blueprint
 from harness.bench.disturb import Disturbance, disturbing
 from harness.bench.excuses import Excuses
@@ -25,7 +26,7 @@ from harness.bench.recorded import Recording
 from harness.bench.signal import BenchSignal, Value, find_signal, value_text
 from harness.bench.stimulus import Delivery, Stimulus
 from harness.bench.traffic import Traffic, message_names, traffic
-from harness.bench.watching import Watching, monitors_of, watched_of
+from harness.bench.watching import Watching, monitors_of, watched_of, watching
 from harness.bench.world import TESTER, World
 from harness.ecu import Ecu
 from harness.errors import BenchFileError, BusError, ExpectationFailed, SignalError, UnitError
@@ -78,6 +79,7 @@ class Bench:
         self.excuses = Excuses(self.world, TESTER)
         self.attached: list[Watching] = []
         """What watches this world without being asked for in a ``with`` block."""
+        self._blocks = Blocks()
         self._judge = Judge(self.world.loop, self.journal)
         self.attach_own()
 
@@ -312,33 +314,22 @@ class Bench:
         told = Claim(claim, "no frame", window=(start, start + span))
         self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED, claim=told))
 
-    @contextmanager
-    def disturb(self, *disturbances: Disturbance) -> Iterator[None]:
+    def disturb(self, *disturbances: Disturbance) -> AbstractContextManager[None]:
         """Do wrong on purpose while the block lasts; its own consequences are exempt from the guard, nothing else is.
 
         A disturbance that did not take full effect raises :class:`~harness.errors.IntegrityError` at the end.
         """
         self.world.acts(f"disturb ({', '.join(each.title for each in disturbances)})")
-        with disturbing(self.world, self.note, disturbances):
-            yield
+        return self._blocks.add("disturb", disturbing(self.world, self.note, disturbances))
 
     # -- watching --------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def watch(self, *watched: object) -> Iterator[None]:
+    def watch(self, *watched: object) -> AbstractContextManager[None]:
         """Watch while the block lasts: ``with bench.watch(bus_contract(), "always(BrakePressure < 200)"): ...``.
 
         See :mod:`harness.bench.watching` for what can be watched. A violation raises at its instant.
         """
-        watching = Watching(self, monitors_of(self, watched))
-        try:
-            yield
-        except BaseException:
-            watching.finish()
-            raise
-        error = watching.finish()
-        if error is not None:
-            raise error
+        return self._blocks.add("watch", watching(self, monitors_of(self, watched)))
 
     def attach(self, *watched: object, whole_run: bool = False) -> None:
         """Watch from now until :meth:`detach`, at the latest to the end of the world. whole_run: in every test."""
@@ -351,9 +342,10 @@ class Bench:
 
     def detach(self) -> None:
         """End what :meth:`attach` began. What is to be raised stands among the incidents."""
+        self.incidents.raised += self._blocks.forgotten()
         attached, self.attached = self.attached, []
-        for watching in attached:
-            watching.finish()
+        for each in attached:
+            each.finish()
 
     def _since(self, after: Stimulus | Duration | None) -> Stimulus | int | None:
         """Check what a test gave as ``after``."""

@@ -9,6 +9,7 @@ takes the bench and returns one of these or several. A formula without temporal 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from pathlib import Path
@@ -209,6 +210,22 @@ class Watching:
         if doubt is not None:
             self._incidents.doubts.append(doubt)
         return error or doubt
+
+
+@contextmanager
+def watching(bench: Bench, monitors: Sequence[Monitor]) -> Iterator[None]:
+    """Watch while the block lasts. Raises what the monitors find, and what they could not tell."""
+    if not monitors:
+        raise SignalError("watch() was given nothing to watch")
+    watch = Watching(bench, monitors)
+    try:
+        yield
+    except BaseException:
+        watch.finish()
+        raise
+    error = watch.finish()
+    if error is not None:
+        raise error
 
 
 def _wants(monitor: Monitor, channel: str, key: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,25 @@ def test_a_formula_that_is_violated(loose: Bench) -> None:
 
 def test_a_text_with_an_unknown_signal(loose: Bench) -> None:
     with pytest.raises((FormulaError, SignalError), match="BrakePedal"), loose.watch("BrakePedel > 3"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("call", "forget"),
+    [
+        ("watch", lambda bench: bench.watch("always(Level < 5)")),
+        ("disturb", lambda bench: bench.disturb(Silence("LAMP"))),
+    ],
+)
+def test_a_forgotten_with_is_not_lost(lamp_blueprint: Blueprint, call: str, forget: Callable[[Bench], object]) -> None:
+    with pytest.raises(SignalError, match=rf"bench\.{call}\(\.\.\.\) did nothing: write with"):  # noqa: SIM117
+        with Bench(lamp_blueprint) as bench:
+            forget(bench)
+            bench.wait(200 * ms)
+
+
+def test_watching_nothing_is_told(lamp: Bench) -> None:
+    with pytest.raises(SignalError, match="nothing to watch"), lamp.watch(*[]):
         pass
 
 
