@@ -6,6 +6,7 @@ that never did is an error, since the test would have proved nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -55,7 +56,16 @@ class Disturbance:
         """When it ended, ns; ``None`` while it lasts."""
         self.aftermath = 0
         """How long after its end the nodes that it struck may still be off the bus, ns."""
-        self._produced: set[tuple[int, bytes]] = set()
+        self.spent: int | None = None
+        """When it touched the last of its ``count`` frames, ns; ``None`` before. After that it does nothing more."""
+        self._produced: Counter[tuple[int, bytes]] = Counter()
+        self._recognised: dict[tuple[str, int, bytes], set[int]] = {}
+        self._clock: Callable[[], int] = lambda: 0
+
+    def start(self, world: World) -> None:
+        """It begins now."""
+        self._clock = lambda: world.loop.now
+        self.began = world.loop.now
 
     def begin(self, world: World) -> None:
         """Start to disturb."""
@@ -72,14 +82,24 @@ class Disturbance:
 
         trace: the frames of the channel up to this one.
         """
-        if (rx.frame.key, rx.frame.data) in self._produced:
+        if self._made(rx):
             return True
         if not self.explains(problem, rx):
             return False
         if self.ended is None:
             return True
         earlier = trace.since(rx.frame.key, self.ended + 1)[:-1]
-        return all((each.frame.key, each.frame.data) in self._produced for each in earlier)
+        return all(self._made(each) for each in earlier)
+
+    def _made(self, rx: Received) -> bool:
+        """Whether a frame was made here: on each channel as many of the same content as were made, no more."""
+        made = self._produced.get((rx.frame.key, rx.frame.data), 0)
+        if not made:
+            return False
+        times = self._recognised.setdefault((rx.channel, rx.frame.key, rx.frame.data), set())
+        if rx.time not in times and len(times) < made:
+            times.add(rx.time)
+        return rx.time in times
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         """Consequences beyond the frames made here; none by default."""
@@ -113,8 +133,13 @@ class Disturbance:
     def _use(self) -> bool:
         if self.count is not None and self.hits >= self.count:
             return False
-        self.hits += 1
+        self._hit()
         return True
+
+    def _hit(self) -> None:
+        self.hits += 1
+        if self.hits == self.count:
+            self.spent = self._clock()
 
 
 class _Tamper(Disturbance):
@@ -134,7 +159,7 @@ class _Tamper(Disturbance):
             if not self._use():
                 return data
             changed = change(data, counter)
-            self._produced.add((self._key, changed))
+            self._produced[self._key, changed] += 1
             return changed
 
         _require_free(self, tx)
@@ -268,18 +293,14 @@ class UnknownFrame(Disturbance):
         if channel.network.knows(self.frame.key):
             raise SignalError(f"{self.title}: a database knows that identifier; use bench.send()")
         port = world.tester(self.channel)
-        self._produced.add((self.frame.key, self.frame.data))
-
         queued = 0
 
         def send() -> None:
             nonlocal queued
             if self.count is None or queued < self.count:  # some may still wait for the bus
                 queued += 1
-                port.send(self.frame, sent)
-
-        def sent(rx: Received) -> None:
-            self.hits += 1
+                self._produced[self.frame.key, self.frame.data] += 1
+                port.send(self.frame, lambda rx: self._hit())
 
         send()
         if self.period is not None:
@@ -344,7 +365,7 @@ def disturbing(world: World, note: Note, disturbances: Sequence[Disturbance]) ->
     for disturbance in disturbances:
         if disturbance.began is not None:
             raise SignalError(f"{disturbance.title}: a disturbance serves once; make a new one")
-        disturbance.began = world.loop.now
+        disturbance.start(world)
     begun: list[Disturbance] = []
     try:
         for disturbance in disturbances:

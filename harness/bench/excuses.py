@@ -86,6 +86,8 @@ class Excuses:
             return False
         if rx.sender == self._tester and violation.kind != "unknown_frame":
             return True
+        if violation.kind == "cycle":
+            return False  # what a disturbance made of a frame does not make it late
         trace = self._world.channels[rx.channel].network.trace
         kind = "counter" if violation.kind == "e2e" else violation.kind
         return any(each.covers(kind, rx, trace) for each in self._disturbances)
@@ -148,7 +150,8 @@ class Excuses:
             else:
                 continue
             if self._overlaps(each, violation, end):
-                found.append(violation.time if each.ended is None else min(violation.time, each.ended + end))
+                over = _over(each)
+                found.append(violation.time if over is None else min(violation.time, over + end))
         return max(found, default=None)
 
     def _slack(self, violation: Violation, own: bool, grace: int) -> int:
@@ -179,7 +182,12 @@ class Excuses:
         return self._world.incidents.disturbances
 
     def _overlaps(self, disturbance: Disturbance, violation: Violation, grace: int) -> bool:
-        began, ended = disturbance.began, disturbance.ended
+        began, over = disturbance.began, _over(disturbance)
         if began is None or began > violation.time:
             return False
-        return ended is None or violation.start < ended + grace
+        return over is None or violation.start < over + grace
+
+
+def _over(disturbance: Disturbance) -> int | None:
+    """Since when (ns) it has done nothing more, its block being over or its frames used up; None while it may."""
+    return disturbance.ended if disturbance.spent is None else disturbance.spent
