@@ -44,6 +44,9 @@ EVIDENCE = REPORTS / "evidence.json"
 HISTORY = REPORTS / "history.jsonl"
 HTML = REPORTS / "html"
 
+_BROKEN_PIPE = 141
+"""What a shell shows of a program that SIGPIPE has ended."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
@@ -55,7 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "report":
         return report(chosen.results, chosen.output)
     if chosen.command is not None:
-        code: int = chosen.run(chosen)
+        try:
+            code: int = chosen.run(chosen)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever reads the output, such as `head`, has had enough of it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _BROKEN_PIPE
         return code
     parser.print_help()
     return 2

@@ -152,3 +152,18 @@ def test_a_whole_run_with_a_real_report(project: Path, monkeypatch: pytest.Monke
         pytest.skip(out[out.index("not built") :])
     assert "reports/html/index.html" in out
     assert "googletagmanager" not in (project / "reports" / "html" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_reader_who_leaves_early_sees_no_traceback() -> None:
+    program = (
+        "import sys; from harness import cli; from harness.offline import cli_decode\n"
+        "def run_decode(options):\n    for _ in range(1000):\n        print('x' * 1000)\n    return 0\n"
+        "cli_decode.run_decode = run_decode\n"
+        "sys.exit(cli.main(['decode', 'drive.blf', '--bench', 'bench.toml']))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None and running.stderr is not None
+        running.stdout.read(10)
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait() == 141
