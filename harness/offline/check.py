@@ -178,11 +178,7 @@ class _Pass:
         for one, chunk in zip(self._bench.properties, self._chunks, strict=True):
             chunk.feed({}, end)
             judged = chunk.finish()
-            outcome = Outcome(
-                one.name, judged.violations, judged.count, judged.judged_ns, judged.doubt, judged.robustness,
-                judged.unit, judged.time_margin,
-            )  # fmt: skip
-            found.append(CheckResult(PROPERTIES, outcome, Verdict(judged.verdict), one.requirement))
+            found.append(CheckResult(PROPERTIES, judged.outcome(one.name), Verdict(judged.verdict), one.requirement))
         return found
 
     def _verdict(self, results: Sequence[CheckResult], damaged: Damaged) -> tuple[Verdict, str]:

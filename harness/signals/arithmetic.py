@@ -188,7 +188,7 @@ class Expression(Comparable):
         return difference._statement(limits, difference._slack(limit), outside=outside, text=text)
 
     def _statement(self, limits: tuple[float, float], slack: float, *, outside: bool, text: str) -> Predicate:
-        return Within(self.term, limits, slack=slack, outside=outside, text=text)
+        return Within(self.term, limits, slack=slack, outside=outside, text=text, unit=self.unit)
 
     def _slack(self, near: float) -> float:
         """Half a step where all signals have the same, else the sum of their halves; of quotients a little noise."""

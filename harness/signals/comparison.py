@@ -31,10 +31,11 @@ _SLACK = 1e-6
 class Within(Predicate):
     """A number lies between two limits, with some slack; or, ``outside``, it does not.
 
-    term: the number. tolerance: what a reader is told of the slack; None: the slack.
+    term: the number. unit: its own; None: that of the signals. tolerance: what a reader is told of the slack; None: the
+    slack.
     """
 
-    __slots__ = ("_number", "_text", "_tolerance", "high", "low", "outside", "slack", "term")
+    __slots__ = ("_number", "_text", "_tolerance", "_unit", "high", "low", "outside", "slack", "term")
 
     def __init__(
         self,
@@ -44,11 +45,13 @@ class Within(Predicate):
         slack: float,
         text: str,
         outside: bool = False,
+        unit: str | None = None,
         tolerance: float | None = None,
     ) -> None:
         super().__init__(once(*(leaf.signal for leaf in leaves(term))))
         self._number = _reader(term)
         self._text = text
+        self._unit = unit
         self.term = term
         self.low, self.high = limits
         self.slack = slack
@@ -71,6 +74,10 @@ class Within(Predicate):
             distance = -distance
         # The slack is no distance: on the right side of it, the sign is right, and the number 0.
         return max(distance, 0) if self.holds(samples) else min(distance, 0)
+
+    @property
+    def unit(self) -> str:
+        return super().unit if self._unit is None else self._unit
 
     @property
     def limits(self) -> tuple[tuple[str, float], ...]:
@@ -217,7 +224,7 @@ def compare_signals(left: LiveSignal, operator: Operator, right: LiveSignal) -> 
     half = halves[0] if halves[0] == halves[1] else sum(halves)
     names = _names((left, right))
     difference = Sum(Leaf(left), Scaled(affine(Leaf(right), factor, offset), -1))
-    return ordered(difference, operator, 0, half, f"{names[0]} {operator} {names[1]}")
+    return ordered(difference, operator, 0, half, f"{names[0]} {operator} {names[1]}", left.unit)
 
 
 def near(signal: LiveSignal, value: float | Quantity, tolerance: float | Quantity) -> Predicate:
@@ -251,10 +258,10 @@ def between(signal: LiveSignal, low: float | Quantity, high: float | Quantity) -
     )
 
 
-def ordered(term: Term, operator: Operator, limit: float, half: float, text: str) -> Within:
-    """``term operator limit``; half: the slack, half a step of the term. text: it in the reader's words."""
+def ordered(term: Term, operator: Operator, limit: float, half: float, text: str, unit: str | None = None) -> Within:
+    """``term operator limit``; half: the slack, half a step of the term. text, unit: as :class:`Within` has them."""
     limits, outside = limits_of(operator, limit)
-    return Within(term, limits, slack=half, text=text, outside=outside)
+    return Within(term, limits, slack=half, text=text, outside=outside, unit=unit)
 
 
 def limits_of(operator: Operator, limit: float) -> tuple[tuple[float, float], bool]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from harness.monitors.monitor import Violation
+from harness.monitors.monitor import Outcome, Violation
 from harness.signals.live import LiveSignal
 from harness.temporal.formula import And, Compare, Formula, Interval, Not, Or, Until, Window, atoms
 from harness.temporal.limits import limits_of
@@ -73,7 +73,7 @@ class Judgement:
     verdict: *inconclusive* where neither can be said; ``doubt`` then says why.
     robustness: when passed (or undecided) no judged instant is closer to failing than this, when failed the worst is
     at most this; in the unit of what is compared, at least 0 where nothing failed; None when nothing was judged.
-    unit: of robustness, "" where signals of several units are compared.
+    unit: of robustness; None where several units are compared, so that only its sign means something.
     time_margin: the smallest rest of a deadline, ns; None without deadline, or where one was missed.
     violations: the first ones, by time. count: of all of them. judged_ns: number of instants (ns) that could be told,
     of the part with the fewest.
@@ -81,12 +81,19 @@ class Judgement:
 
     verdict: Ruling
     robustness: float | None
-    unit: str = ""
+    unit: str | None = ""
     time_margin: int | None = None
     violations: Sequence[Violation] = ()
     count: int = 0
     judged_ns: int = 0
     doubt: str = ""
+
+    def outcome(self, check: str) -> Outcome:
+        """It as the outcome of a check of that name; its margin is the robustness where that is a distance."""
+        rho = self.robustness
+        margin = None if rho is None or self.unit is None or math.isinf(rho) else rho
+        unit = "" if margin is None else self.unit or ""
+        return Outcome(check, self.violations, self.count, self.judged_ns, self.doubt, margin, unit, self.time_margin)
 
 
 @dataclass(slots=True)
@@ -148,10 +155,10 @@ def conclude(formula: Formula, tallies: Sequence[Tally], begin: int, end: int) -
     )
 
 
-def unit_of(formula: Formula) -> str:
-    """The unit of its robustness: the one that all its comparisons with numbers have, else ""."""
-    units = {atom.unit for atom in atoms(formula) if isinstance(atom, Compare)}
-    return units.pop() if len(units) == 1 else ""
+def unit_of(formula: Formula) -> str | None:
+    """The unit of its robustness, that of all its comparisons with numbers; None: these have several."""
+    units = {atom.unit for atom in atoms(formula) if isinstance(atom, Compare)} or {""}
+    return units.pop() if len(units) == 1 else None
 
 
 def ready(formula: Formula, known_from: Callable[[Formula], float]) -> float:
@@ -203,6 +210,7 @@ def violation_of(
     """A violation of a part in the reader's words; rho: its robustness; signals: those to blame."""
     channels = {signal.channel for signal in signals}
     messages = {signal.message.name for signal in signals}
+    unit = unit_of(part.operand) if math.isfinite(rho) else None
     return Violation(
         "property",
         check,
@@ -211,8 +219,8 @@ def violation_of(
         end,
         part.operand.describe() if part.every else part.text,
         actual,
-        margin=rho if math.isfinite(rho) else None,
-        unit=unit_of(part.operand) if math.isfinite(rho) else "",
+        margin=rho if unit is not None else None,
+        unit=unit or "",
         channel=channels.pop() if len(channels) == 1 else "",
         message=messages.pop() if len(messages) == 1 else "",
         signals=tuple(signal.path for signal in signals),

@@ -139,19 +139,7 @@ class FormulaMonitor:
         judged = conclude(self.formula, [demand.tally for demand in self._demands], self._begin, time)
         self.judgement = judged
         self.due = None
-        margin = judged.robustness if judged.robustness is not None and math.isfinite(judged.robustness) else None
-        return [
-            Outcome(
-                self.title,
-                judged.violations,
-                judged.count,
-                judged.judged_ns,
-                judged.doubt,
-                margin,
-                judged.unit if margin is not None else "",
-                judged.time_margin,
-            )
-        ]
+        return [judged.outcome(self.title)]
 
     # -- instants --------------------------------------------------------------------------------------------------
 

@@ -308,6 +308,17 @@ def test_a_derivative_is_per_second_and_held() -> None:
     assert judge(always(derivative(speed) <= 10 * mps2), columns, 0, 300 * MS).unit == "km/h/s"
 
 
+def test_a_number_of_several_units_is_no_margin() -> None:
+    columns = {speed.path: column(WIDE, (0, 400)), wheel.path: column(WHEEL, (0, 400)), **drive(0, None)}
+    mixed = judged((pedal > 3) >> (speed > 10 * kmh), columns)
+    assert (mixed.verdict, mixed.robustness, mixed.unit) == ("failed", -6.0, None)
+    assert [(each.margin, each.unit) for each in mixed.violations] == [(None, "")]
+    assert (mixed.outcome("mixed").margin, mixed.outcome("mixed").unit) == (None, "")
+    for difference in (speed >= wheel, speed - wheel >= 0):
+        outcome = judged(difference, columns).outcome("in km/h, as its left side")
+        assert (outcome.margin, outcome.unit) == (pytest.approx(4 - 14.4), "km/h")
+
+
 def test_never_is_always_not() -> None:
     [part] = parts(~eventually(pedal > 50))
     assert (str(part.operand), part.every, part.stop) == ("~(BrakePedal > 50 %)", True, None)
