@@ -98,10 +98,6 @@ class Recorders:
                 found.append(_renamed(part, name + _UNFINISHED.split(part.name)[-1]))
         return found
 
-    def finish_all(self) -> list[Path]:
-        """As :meth:`finish`, of all worlds that are still recorded."""
-        return self.finish([*self._running, *self._failed])
-
     def end_test(self) -> None:
         """The test has ended, its fixtures too: what is still recorded is not wanted."""
         self.keep_only(())
@@ -122,10 +118,11 @@ def stem_of(node: str) -> str:
     """A test's id as the beginning of a file name; a digest tells apart what would else be called the same.
 
     >>> stem_of("suites/test_lamps.py::TestBrake::test_on[40 %]")
-    'test_lamps-TestBrake-test_on-40-...'
+    'suites-test_lamps-TestBrake-test_on-40-...'
     """
     file, _, test = node.partition("::")
-    whole = f"{Path(file).stem}-{test.replace('::', '-').replace('[', '-').replace(']', '')}"
+    # With the folders: two of them may have a file of the same name.
+    whole = f"{'-'.join(Path(file).with_suffix('').parts)}-{test.replace('::', '-').replace('[', '-').replace(']', '')}"
     clean = re.sub(r"[^\w.-]+", "_", whole).strip("_")[:_NAMED]
     if clean != whole:
         clean += f"-{hashlib.sha256(node.encode()).hexdigest()[:8]}"

@@ -187,8 +187,8 @@ def test_record_option(project: Project, option: str, names: set[str]) -> None:
     assert recorded == names
     alone = project.run("--record", option, "--record-format", "asc")
     files = {path.stem for path in (project.folder / "reports" / "recordings").glob("*")}
-    assert files == {f"test_it-{name}" for name in names}
-    assert all(f"reports/recordings/test_it-{name}.asc (recording)" in alone.out for name in names)
+    assert files == {f"suites-test_it-{name}" for name in names}
+    assert all(f"reports/recordings/suites-test_it-{name}.asc (recording)" in alone.out for name in names)
 
 
 def test_without_alluredir_nothing_is_written(project: Project) -> None:

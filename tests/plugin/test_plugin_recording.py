@@ -31,7 +31,7 @@ def times(project: Project, name: str) -> list[float]:
         return [message.timestamp for message in reader]
 
 
-@pytest.mark.parametrize(("option", "names"), [("failed", ["test_it-test_b.blf"]), ("none", [])])
+@pytest.mark.parametrize(("option", "names"), [("failed", ["suites-test_it-test_b.blf"]), ("none", [])])
 def test_only_what_was_asked_for_is_left(project: Project, option: str, names: list[str]) -> None:
     project.suite(TWO)
     project.run("--record", option)
@@ -41,7 +41,7 @@ def test_only_what_was_asked_for_is_left(project: Project, option: str, names: l
 def test_the_head_names_the_test_and_its_world(project: Project) -> None:
     project.suite(TWO)
     project.run("--record", "failed", "--record-format", "asc", "--harness-seed", "4")
-    head = (project.folder / "reports" / "recordings" / "test_it-test_b.asc").read_text()
+    head = (project.folder / "reports" / "recordings" / "suites-test_it-test_b.asc").read_text()
     for line in ("test: suites/test_it.py::test_b", "seed: 4", "bench: lamp", "channel 1: can", "vehicle-harness: "):
         assert f"// {line}" in head
     assert "// database lamp.dbc: " in head and "// bench file: lamp.toml sha256 " in head
@@ -50,10 +50,13 @@ def test_the_head_names_the_test_and_its_world(project: Project) -> None:
 def test_tests_of_the_same_name_have_files_of_their_own(project: Project) -> None:
     project.suite("@pytest.mark.parametrize('x', [1, 'a b', 'a/b'])\ndef test_a(bench, x):\n    bench.wait(1 * s)\n")
     project.write("suites/test_other.py", "def test_a(bench):\n    assert 0\n")
+    for folder in ("front", "rear"):
+        project.write(f"suites/{folder}/__init__.py", "")
+        project.write(f"suites/{folder}/test_it.py", "def test_a(bench):\n    pass\n")
     project.run("--record", "all")
     names = recordings(project)
-    assert len(names) == 4
-    assert {"test_it-test_a-1.blf", "test_other-test_a.blf"} <= set(names)
+    assert len(names) == 6
+    assert {"suites-test_it-test_a-1.blf", "suites-test_other-test_a.blf"} <= set(names)
 
 
 def test_each_test_has_its_slice_of_a_world_that_lives_longer(project: Project) -> None:
@@ -79,7 +82,11 @@ def test_d(car):
 """
     )
     project.run("--record", "all")
-    assert recordings(project) == ["test_it-test_a.blf", "test_it-test_b.blf", "test_it-test_d.blf"]
+    assert recordings(project) == [
+        "suites-test_it-test_a.blf",
+        "suites-test_it-test_b.blf",
+        "suites-test_it-test_d.blf",
+    ]
     spans = [(times(project, name)[0], times(project, name)[-1]) for name in recordings(project)]
     assert [(int(begin), int(end)) for begin, end in spans] == [(0, 1), (2, 2), (3, 3)]
     everything = [time for name in recordings(project) for time in times(project, name)]
@@ -97,7 +104,7 @@ def test_a(bench, open_bench):
 """
     )
     project.run("--record", "failed")
-    assert recordings(project) == ["test_it-test_a-1.blf", "test_it-test_a-2.blf"]
+    assert recordings(project) == ["suites-test_it-test_a-1.blf", "suites-test_it-test_a-2.blf"]
     assert [int(times(project, name)[-1] + 0.1) for name in recordings(project)] == [1, 2]
 
 
@@ -113,15 +120,15 @@ def test_a(open_bench, seconds):
     )
     outcome = project.run("--record", "failed")
     assert "1 failed" in outcome.out
-    assert recordings(project) == ["test_it-test_a.blf"]
-    assert int(times(project, "test_it-test_a.blf")[-1] + 0.1) == 4, "the smallest failing example"
+    assert recordings(project) == ["suites-test_it-test_a.blf"]
+    assert int(times(project, "suites-test_it-test_a.blf")[-1] + 0.1) == 4, "the smallest failing example"
 
 
 def test_long_recordings_rotate(project: Project) -> None:
     project.suite("def test_a(bench):\n    bench.wait(20 * s)\n")
     outcome = project.run("--record", "all", "--record-rotate", "20kB", "--record-format", "log")
     names = recordings(project)
-    assert names[:2] == ["test_it-test_a.log", "test_it-test_a_002.log"]
+    assert names[:2] == ["suites-test_it-test_a.log", "suites-test_it-test_a_002.log"]
     assert all(f"reports/recordings/{name} (recording)" in outcome.out for name in names[:2])
     everything = [time for name in names for time in times(project, name)]
     assert everything == sorted(everything)
@@ -131,7 +138,7 @@ def test_with_allure_recordings_are_attached_and_not_left_behind(project: Projec
     project.suite(TWO)
     outcome = project.run("--record-rotate", "500B", allure=True)
     attached = [each["name"] for each in outcome.results["test_b"]["attachments"] if each["name"].endswith(".blf")]
-    assert attached[:2] == ["test_it-test_b.blf", "test_it-test_b_002.blf"]
+    assert attached[:2] == ["suites-test_it-test_b.blf", "suites-test_it-test_b_002.blf"]
     assert recordings(project) == []
 
 
@@ -148,24 +155,23 @@ def test_a(driving):
 """
     )
     outcome = project.run("--record", "failed")
-    assert recordings(project) == ["test_it-test_a.blf"]
-    assert "reports/recordings/test_it-test_a.blf (recording)" in outcome.out
+    assert recordings(project) == ["suites-test_it-test_a.blf"]
+    assert "reports/recordings/suites-test_it-test_a.blf (recording)" in outcome.out
 
 
 def test_an_interrupted_run_keeps_what_it_recorded(project: Project) -> None:
     project.suite("def test_a(bench):\n    bench.wait(1 * s)\n    raise KeyboardInterrupt\n")
     project.run("--record", "failed")
-    assert recordings(project) == ["test_it-test_a.blf"]
-    assert len(times(project, "test_it-test_a.blf")) > 90
+    assert recordings(project) == ["suites-test_it-test_a.blf"]
+    assert len(times(project, "suites-test_it-test_a.blf")) > 90
 
 
 def test_two_workers_do_not_get_in_each_others_way(project: Project) -> None:
     project.suite(TWO)
     project.write("suites/test_other.py", "from harness import *\n" + TWO)
     project.run("--record", "all", "-n", "2", fresh=True)
-    assert recordings(project) == [
-        "test_it-test_a.blf", "test_it-test_b.blf", "test_other-test_a.blf", "test_other-test_b.blf"
-    ]  # fmt: skip
+    files, tests = ("test_it", "test_other"), ("test_a", "test_b")
+    assert recordings(project) == [f"suites-{file}-{test}.blf" for file in files for test in tests]
     assert all(len(times(project, name)) > 90 for name in recordings(project))
 
 
@@ -193,8 +199,8 @@ def test_b(bench):
     process.wait(30)
     process.stdin.close()
     process.stdout.close()
-    assert recordings(project) == ["test_it-test_b.unfinished-1.blf"]
-    assert times(project, "test_it-test_b.unfinished-1.blf")[-1] > 4.3
+    assert recordings(project) == ["suites-test_it-test_b.unfinished-1.blf"]
+    assert times(project, "suites-test_it-test_b.unfinished-1.blf")[-1] > 4.3
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
@@ -203,7 +209,7 @@ def test_a_full_disk_is_red_and_does_not_hide_a_failure(project: Project) -> Non
     folder = project.folder / "reports" / "recordings"
     folder.mkdir(parents=True)
     for test in "ab":
-        (folder / f"test_it-test_{test}.unfinished-1.blf").symlink_to("/dev/full")
+        (folder / f"suites-test_it-test_{test}.unfinished-1.blf").symlink_to("/dev/full")
     outcome = project.run("--record", "all")
     assert "1 failed, 1 error in" in outcome.out
     assert "LogError: recording" in outcome.out and "No space left on device" in outcome.out
@@ -220,7 +226,7 @@ def test_a_size_that_is_none_is_refused(project: Project, size: str) -> None:
 def test_a_recording_is_not_recorded_again(project: Project) -> None:
     project.suite("def test_a(bench):\n    bench.wait(500 * ms)\n")
     project.run("--record", "all")
-    recorded = project.folder / "reports" / "recordings" / "test_it-test_a.blf"
+    recorded = project.folder / "reports" / "recordings" / "suites-test_it-test_a.blf"
     recorded.rename(project.folder / "drive.blf")
     project.suite("def test_a(bench):\n    bench.wait(400 * ms)\n")
     outcome = project.run("--record", "all", "--trace", "drive.blf", fresh=True)
@@ -232,5 +238,5 @@ def test_mf4(project: Project) -> None:
     pytest.importorskip("asammdf")
     project.suite(TWO)
     project.run("--record", "failed", "--record-format", "mf4", fresh=True)
-    assert recordings(project) == ["test_it-test_b.mf4"]
-    assert len(times(project, "test_it-test_b.mf4")) > 90
+    assert recordings(project) == ["suites-test_it-test_b.mf4"]
+    assert len(times(project, "suites-test_it-test_b.mf4")) > 90
