@@ -43,7 +43,8 @@ class Log:
     path, format: the file, and what it is: ``blf``, ``asc``, ``candump``, ``mf4`` or ``trc``.
     start: Unix epoch of time 0 in ns; None where the recording has no date.
     channels: their names, behind the numbers in :attr:`FrameColumns.channel`. Those of the first 20,000 frames are
-    known from the beginning, in natural order; the others are appended when they are met.
+    known from the beginning, in natural order, and all where one of the bench is not among these; others are appended
+    when they are met.
     channel_names: names that the file itself gives to channels, by those of :attr:`own_channels`.
     metadata: what else the file says of itself.
     end: ns at which the recording ends, which may be after its last frame; None where the file does not tell, and
@@ -59,10 +60,12 @@ class Log:
         found = Channels()
         source = FORMATS[format](path, found, Problems())
         rows = 0
+        self._all_known = True
         with closing(source.pieces()) as pieces:
             for piece in pieces:
                 rows += len(piece.columns)
                 if rows >= _PEEKED:
+                    self._all_known = False
                     break
         self._channels = Channels(sorted(found.names, key=natural))
         told = source.told
@@ -97,6 +100,24 @@ class Log:
                 raise LogError(f"{self.path}: channel {own!r} cannot be both {names[own]!r} and {bench!r}")
             names[own] = bench
         self._names = names
+
+    def look_further(self) -> bool:
+        """Go through the whole file for channels whose first frame comes late; whether there are any."""
+        if self._all_known:
+            return False
+        self._all_known = True
+        before = len(self._channels.names)
+        with closing(FORMATS[self.format](self.path, self._channels, Problems()).pieces()) as pieces:
+            for _ in pieces:
+                pass
+        late = len(self._channels.names) > before
+        self._channels = Channels(sorted(self._channels.names, key=natural))
+        return late
+
+    @property
+    def named(self) -> int:
+        """How many channels have a name of the bench."""
+        return len(self._names)
 
     def _unlike(self, own: str) -> str:
         """The file's own name, told from those of the bench."""
@@ -150,8 +171,16 @@ def open_log(
         log = Log(path, _format(path), zone)
     except OSError as error:
         raise LogError(f"recording {path} cannot be read: {error.strerror or error}") from error
-    log.rename((channels or {}) if wanted is None else map_channels(log, wanted, channels or {}))
-    return log
+    given = channels or {}
+    while True:
+        try:
+            log.rename(given if wanted is None else map_channels(log, wanted, given))
+        except LogError:
+            if not log.look_further():
+                raise
+        else:
+            if wanted is None or log.named >= len(wanted) or not log.look_further():
+                return log
 
 
 def _format(path: Path) -> str:

@@ -92,6 +92,21 @@ def test_channels_that_come_late_are_appended(tmp_path: Path, monkeypatch: pytes
     assert log.channels == ["can5", "can1"]
 
 
+@pytest.mark.parametrize("given", [{}, {"body": "2"}])
+def test_a_channel_of_the_bench_that_comes_late_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    monkeypatch.setattr("harness.logs.text_words.STRETCH", 1 << 8)
+    monkeypatch.setattr("harness.logs.reading._PEEKED", 10)
+    path = tmp_path / "a.asc"
+    path.write_text("base hex  timestamps absolute\n" + "".join(f"{time}.0 1  1 Rx d 0\n" for time in range(50)))
+    assert open_log(path, wanted=BENCH).channels == ["powertrain"]
+    path.write_text(path.read_text() + "50.0 2  1 Rx d 0\n")
+    log = open_log(path, wanted=BENCH, channels=given)
+    assert log.channels == BENCH
+    assert [seen.channel for seen in log.frames()][-1] == "body"
+
+
 def test_more_channels_than_columns_can_number(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text("".join(f"({place}.0) can{place} 1#\n" for place in range(300)))
