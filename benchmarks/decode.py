@@ -41,7 +41,7 @@ TARGET = 8
 class Frames:
     """A recording in memory, as blocks of columns."""
 
-    channels, start = CHANNELS, None
+    channels, start, problems = CHANNELS, None, ()
 
     def __init__(
         self, times: NDArray[np.int64], keys: NDArray[np.uint32], length: NDArray[np.uint8], data: Any

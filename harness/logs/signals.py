@@ -4,7 +4,7 @@
 >>> from harness.logs.columns import FrameColumns
 >>> from harness.signals.definitions import MessageDef, SignalDef
 >>> class Drive:
-...     channels, start = ["body"], None
+...     channels, start, problems = ["body"], None, []
 ...     def blocks(self):
 ...         yield FrameColumns.of([Received(5_000, "body", Frame(0x123, b"\\x01"))], ["body"])
 >>> lamp = SignalDef("BrakeLamp", "Lamps", start=0, length=1, choices={0: "Off", 1: "On"})
@@ -16,12 +16,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UnknownSignalError, nearest
 from harness.logs.decode import Blocks, Decoder
+from harness.logs.problems import LogProblem
 from harness.signals.column import SignalColumn
 from harness.signals.database import Database, load_database
 from harness.signals.definitions import MessageDef
@@ -34,11 +35,15 @@ Source = str | Path | Database | Iterable[MessageDef]
 
 
 class Recording(Blocks, Protocol):
-    """A recording that also knows when it began."""
+    """A recording that also knows when it began, and what is wrong with it."""
 
     @property
     def start(self) -> int | None:
         """Unix time of its time 0 in ns; None where it does not tell."""
+
+    @property
+    def problems(self) -> Sequence[LogProblem]:
+        """What was wrong with it, as far as it was read."""
 
 
 class Signals(Mapping[str, SignalColumn]):
@@ -49,7 +54,8 @@ class Signals(Mapping[str, SignalColumn]):
 
     unknown, undecodable, frames: as counted by :class:`~harness.logs.decode.Decoder`. start: Unix time of the
     recording's time 0 in ns; None where it does not tell. end: time of its last data frame in ns, 0 for none.
-    protection: paths of alive counters and checksums, as far as known; comparisons leave them out.
+    problems: what was wrong with the recording; what was lost cannot be judged. protection: paths of alive counters
+    and checksums, as far as known; comparisons leave them out.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Signals(Mapping[str, SignalColumn]):
         frames: int = 0,
         unknown: Counter[tuple[str, int]] | None = None,
         undecodable: Counter[tuple[str, int]] | None = None,
+        problems: Sequence[LogProblem] = (),
         protection: Collection[str] = (),
     ) -> None:
         self.start = start
@@ -68,6 +75,7 @@ class Signals(Mapping[str, SignalColumn]):
         self.frames = frames
         self.unknown = unknown or Counter()
         self.undecodable = undecodable or Counter()
+        self.problems = tuple(problems)
         self.protection = frozenset(protection)
         self._columns = dict(columns)
         self._meant: dict[str, list[str]] = {}
@@ -131,13 +139,15 @@ def read_signals(
     :class:`~harness.errors.DatabaseError` for a file that does not load.
     """
     decoder = Decoder({channel: _messages(source) for channel, source in databases.items()}, signals)
+    columns = decoder.whole(log)
     return Signals(
-        decoder.whole(log),
+        columns,
         start=log.start,
         end=decoder.end,
         frames=decoder.frames,
         unknown=decoder.unknown,
         undecodable=decoder.undecodable,
+        problems=log.problems,
         protection=protection,
     )
 

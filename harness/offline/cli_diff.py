@@ -44,6 +44,12 @@ def add_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="compare alive counters and checksums too, which differ by their phase",
     )
+    parser.add_argument(
+        "--damaged",
+        choices=("inconclusive", "ignore"),
+        default="inconclusive",
+        help="two recordings of which one is damaged are not called equal (exit code 2), or: compare what is left",
+    )
     parser.add_argument("--limit", type=int, default=40, help="rows of the table, 0 for all; default: 40")
     parser.add_argument("--json", action="store_true", help="write the comparison as JSON")
 
@@ -80,6 +86,7 @@ def _compared(options: Namespace) -> int:
         align=options.align,
         ignore=options.ignore,
         protection=options.protection,
+        damaged=options.damaged,
         names=names,
     )
     print(json.dumps(json_of(found), indent=1) if options.json else text_of(found, options.limit))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-from harness.errors import ExpectationFailed, LogError
+from harness.errors import ExpectationFailed, Inconclusive, LogError
 from harness.logs.signals import Signals
 from harness.offline.alignment import shift_of
 from harness.offline.sides import Absence, Sides, SignalDifference
@@ -57,6 +57,7 @@ def compare(
     align: str = "time",
     ignore: Iterable[str] = (),
     protection: bool = False,
+    damaged: Literal["inconclusive", "ignore"] = "inconclusive",
     names: tuple[str, str] = ("first", "second"),
 ) -> Comparison:
     """Compare two recordings signal by signal.
@@ -65,15 +66,16 @@ def compare(
     name or pattern, as :class:`Tolerance`, as a number in the signal's unit, or as texts ``"Wheel.Speed=0.5,20ms"``;
     of several that mean a signal the last one counts. default: for all other signals; exact unless given. align: see
     :func:`~harness.offline.alignment.shift_of`. ignore: names or patterns of signals that are left out, as
-    ``"*Counter"``. protection: compare alive counters and checksums too, which differ by their phase. names: what to
-    call the two.
+    ``"*Counter"``. protection: compare alive counters and checksums too, which differ by their phase. damaged: what it
+    means that nothing differs while one of them is damaged; ``ignore``: it is equal. names: what to call the two.
 
     A message that only one recording has is absent from the other; also one that begins later in it, or that comes
     cyclically and ends earlier. Not counted is the tolerance in time, nor another phase: one and a half cycles.
 
     Raises :class:`~harness.errors.UnknownSignalError` for a name that means no signal,
     :class:`~harness.errors.UnitError` for a tolerance that is none, :class:`~harness.errors.LogError` when they cannot
-    be aligned or cover no common time.
+    be aligned, cover no common time or have no signal in common that could be compared, and
+    :class:`~harness.errors.Inconclusive` for two that are equal as far as they could be read.
     """
     paths = list(dict.fromkeys([*one, *other]))
     allowed = Tolerances(_given(tolerances), paths, default)
@@ -101,7 +103,25 @@ def compare(
             different += [found] if found is not None else []
     different.sort(key=lambda each: (-each.share, each.path))
     absent = _by_message(missing, [path for path in paths if path not in left_out])
-    return Comparison(shift, begin, end, compared, sorted(left_out), different, absent, names)
+    comparison = Comparison(shift, begin, end, compared, sorted(left_out), different, absent, names)
+    if comparison.equal:
+        _doubt(comparison, one, other, damaged)
+    return comparison
+
+
+def _doubt(equal: Comparison, one: Signals, other: Signals, damaged: Literal["inconclusive", "ignore"]) -> None:
+    """Nothing differs: because everything was compared?"""
+    if not equal.compared:
+        raise LogError(
+            f"no signal was compared: {equal.names[0]} and {equal.names[1]} have no frame of a message that the "
+            f"databases know, or only of signals that are ignored ({len(equal.ignored)})"
+        )
+    for name, signals in zip(equal.names, (one, other), strict=True):
+        if signals.problems and damaged == "inconclusive":
+            raise Inconclusive(
+                f"nothing differs in what could be read, but {name} is damaged at {signals.problems[0]}: what was lost "
+                "cannot be compared (ignore damage: compare what is left)"
+            )
 
 
 def _given(tolerances: Mapping[str, Tolerance | float] | Sequence[str]) -> Iterable[tuple[str, Tolerance]]:

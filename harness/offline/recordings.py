@@ -94,7 +94,7 @@ def load_signals(
 
 def doubts(log: Log, decoded: Decoder | Signals) -> list[str]:
     """What a reader should know of a recording that was decoded: damage, and frames that no database explains."""
-    found = [f"{log.path}: {problem.position}: {problem.text}" for problem in log.problems]
+    found = [f"{log.path}: {problem}" for problem in log.problems]
     unknown, refused = decoded.unknown, decoded.undecodable
     if unknown:
         share = f"{unknown.total():,} of {decoded.frames:,} frames"

@@ -15,6 +15,7 @@ from harness.frames import EXTENDED, ErrorFrame, Frame, Received
 from harness.logs.columns import FrameColumns
 from harness.logs.decode import Decoder, decode_log, full_paths
 from harness.logs.key_index import KeyIndex
+from harness.logs.problems import LogProblem
 from harness.logs.signals import read_signals
 from harness.signals.definitions import MessageDef, SignalDef
 
@@ -33,6 +34,7 @@ class Log:
     def __init__(self, seen: list[Received | ErrorFrame], size: int = 1000) -> None:
         self.seen, self.size = seen, size
         self.channels, self.start = CHANNELS, 1_700_000_000_000_000_000
+        self.problems: list[LogProblem] = []
 
     def blocks(self) -> Iterator[FrameColumns]:
         for first in range(0, len(self.seen), self.size):

@@ -253,9 +253,11 @@ def test_recordings_without_common_time_cannot_be_compared() -> None:
 
 
 def test_what_is_ignored_is_not_compared() -> None:
-    one, other = recorded(9 * MS, [(0, 1.0)], [(0, 0)]), recorded(9 * MS, [(0, 2.0)], [])
-    found = compare(one, other, ignore=["Speed", "Lamps.*"])
-    assert found.equal and len(found.ignored) == 2 and str(found).endswith("2 ignored")
+    one, other = recorded(9 * MS, [(0, 1.0)], [(0, 0)]), recorded(9 * MS, [(0, 2.0)], [(0, 0)])
+    found = compare(one, other, ignore=["Speed"])
+    assert found.equal and len(found.ignored) == 1 and str(found).endswith("1 ignored")
+    with pytest.raises(LogError, match=r"no signal was compared: first and second .* ignored \(2\)"):
+        compare(one, other, ignore=["Speed", "Lamps.*"])
     with pytest.raises(UnknownSignalError, match="no signal is meant by 'Sped'; did you mean 'Speed'"):
         compare(one, other, ignore=["Sped"])
     with pytest.raises(UnknownSignalError, match="'Sped'"):
