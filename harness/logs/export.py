@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,9 @@ def to_polars(signals: Mapping[str, SignalColumn], *, wide: bool = False) -> pol
 
     Raises :class:`~harness.errors.MissingExtra` without polars.
     """
-    try:
-        import polars
-    except ImportError as error:
-        raise MissingExtra("a polars frame", "polars") from error
+    _need_polars("a polars frame")
+    import polars
+
     if wide:
         return _wide(signals)
     schema = {"time": polars.Duration("ns"), "signal": polars.Categorical(), "value": polars.Float64()}
@@ -55,6 +55,11 @@ def to_polars(signals: Mapping[str, SignalColumn], *, wide: bool = False) -> pol
     ]
     empty = polars.DataFrame(schema={**schema, "label": polars.String()})
     return polars.concat([empty, *rows]).sort("time", maintain_order=True)
+
+
+def _need_polars(what: str) -> None:
+    if find_spec("polars") is None:
+        raise MissingExtra(what, "polars")
 
 
 def _wide(signals: Mapping[str, SignalColumn]) -> polars.DataFrame:
@@ -85,6 +90,7 @@ def write_table(parts: Iterable[Mapping[str, SignalColumn]], path: str | Path, *
     be written.
     """
     path = Path(path)
+    _need_polars(f"writing {path.name}")  # before a file is made
     frames = (to_polars(part) for part in parts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,9 +112,10 @@ def _with_seconds(frame: polars.DataFrame) -> polars.DataFrame:
     import polars
 
     nanoseconds = polars.col("time").cast(polars.Int64)
-    whole, fraction = nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000
+    sign = polars.when(nanoseconds < 0).then(polars.lit("-")).otherwise(polars.lit(""))
+    whole, fraction = nanoseconds.abs() // 1_000_000_000, nanoseconds.abs() % 1_000_000_000
     digits = fraction.cast(polars.String).str.zfill(9)
-    return frame.with_columns(polars.concat_str(whole, polars.lit("."), digits).alias("time"))
+    return frame.with_columns(polars.concat_str(sign, whole, polars.lit("."), digits).alias("time"))
 
 
 def write_mf4(parts: Iterable[Mapping[str, SignalColumn]], path: str | Path, *, start: int | None = None) -> Path:

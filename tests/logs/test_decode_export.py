@@ -15,7 +15,7 @@ from harness.errors import LogError, MissingExtra
 from harness.frames import Frame, Received
 from harness.logs.columns import FrameColumns
 from harness.logs.decode import Decoder
-from harness.logs.export import to_polars, write_mf4
+from harness.logs.export import to_polars, write_mf4, write_table
 from harness.logs.signals import Signals
 from harness.signals.column import SignalColumn
 from harness.signals.definitions import MessageDef, SignalDef
@@ -112,6 +112,13 @@ def test_no_signals_give_an_empty_frame() -> None:
     assert to_polars({"a": none}).height == to_polars({"a": none}, wide=True).height == 0
 
 
+def test_times_of_a_table_have_nine_digits_and_a_sign(tmp_path: Path) -> None:
+    column = SignalColumn(LEVEL, np.array([-1_500_000_000, -1, 0, 1]), np.arange(4), np.arange(4))
+    path = write_table([{"a": column}], tmp_path / "a.csv")
+    times = [line.partition(",")[0] for line in path.read_text().splitlines()[1:]]
+    assert times == ["-1.500000000", "-0.000000001", "0.000000000", "0.000000001"]
+
+
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "polars", None)
     monkeypatch.setitem(sys.modules, "asammdf", None)
@@ -119,3 +126,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
         WHOLE.to_polars()
     with pytest.raises(MissingExtra, match=r"vehicle-harness\[mf4\]"):
         WHOLE.to_mf4(tmp_path / "a.mf4")
+    for suffix in (".csv", ".parquet"):
+        with pytest.raises(MissingExtra, match=r"vehicle-harness\[polars\]"):
+            write_table([WHOLE], tmp_path / f"a{suffix}")
+    assert list(tmp_path.iterdir()) == [], "no half a file"

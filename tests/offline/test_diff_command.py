@@ -156,6 +156,37 @@ def test_export_knows_three_formats(
     assert code == 2 and ".mf4, .parquet, .csv" in err
 
 
+def test_nothing_compared_is_not_equal(record: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = record("a.blf", 500 * MS), record("b.blf", 500 * MS)
+    code, out, err = harness(capsys, "diff", one, other, "--bench", BENCH, "--ignore", "*")
+    assert (code, out) == (2, "") and "no signal was compared" in err
+    strange = record("c.blf", 500 * MS, key=0x7AA)
+    code, out, err = harness(capsys, "diff", strange, strange, "--bench", BENCH)
+    assert (code, out) == (2, "") and "no signal was compared" in err
+
+
+def test_a_damaged_recording_is_not_called_equal(
+    record: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, cut = record("a.asc", 500 * MS), record("b.asc", 500 * MS)
+    cut.write_text(cut.read_text().partition("\n 1.500000000")[0] + "\n 1.500000000 2  BCMGARBAGE  Rx d 0\n")
+    code, out, err = harness(capsys, "diff", one, cut, "--bench", BENCH)
+    assert (code, out) == (2, "") and "nothing differs in what could be read, but" in err and "b.asc is damaged" in err
+    assert harness(capsys, "diff", one, cut, "--bench", BENCH, "--damaged", "ignore")[0] == 0
+    other = record("c.asc", 100 * MS)
+    assert harness(capsys, "diff", other, cut, "--bench", BENCH)[0] == 1, "a difference is one, whatever was lost"
+
+
+def test_a_reader_that_has_enough_is_no_error(record: Callable[..., Path]) -> None:
+    arguments = ["decode", str(record("a.blf", 0)), "--bench", str(BENCH)]
+    script = f"import sys; from harness.cli import main; sys.exit(main({arguments!r}))"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 @pytest.mark.parametrize("command", ["diff", "decode"])
 def test_without_numpy_the_extra_is_named(record: Callable[..., Path], command: str) -> None:
     log = str(record("a.blf", 0))
