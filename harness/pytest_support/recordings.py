@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from glob import glob
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from harness.bench.recorded import Recording
-from harness.errors import StimulatesRecording, nearest
+from harness.errors import MissingExtra, StimulatesRecording, nearest
 
 SUFFIXES = (".blf", ".asc", ".log", ".mf4", ".trc")
 
@@ -31,6 +32,8 @@ def take_recording(config: pytest.Config) -> None:
             f"--trace takes one recording, not {len(given)}: {', '.join(given)}; `harness check` judges several"
         )
     if given:
+        if find_spec("numpy") is None:
+            raise pytest.UsageError(f"--trace: {MissingExtra('reading recordings', 'logs')}")
         config.option.trace_file = str(_existing(config.invocation_params.dir / given[0]))
         _channels(config)
 
