@@ -35,6 +35,11 @@ class Part(NamedTuple):
     every: bool
     text: str
 
+    @property
+    def whole(self) -> Formula:
+        """The demand as a formula of the first instant."""
+        return Window(self.operand, self.start, self.stop, every=self.every, text=self.text)
+
 
 def parts(formula: Formula) -> list[Part]:
     """What a property demands over an observation.

@@ -112,11 +112,18 @@ class _Demand:
         self._ready = _Readiness(part.operand, begin)
         self._last_false: int | None = None
         self._untold = False
+        horizon = part.whole.horizon
+        self._latest = math.inf if horizon is None else begin + horizon
+        self._miss: tuple[int, str] | None = None
+        """When it was certain that what should have come true did not, and what the signals showed then."""
 
     @property
     def oldest(self) -> int:
         """The samples that hold at this instant (ns) and later are still needed."""
-        return self._next - self.tally.part.operand.history
+        part = self.tally.part
+        if part.every or part.stop is None or self.tally.true or self._miss is not None:
+            return self._next - part.operand.history
+        return self._begin - part.whole.history
 
     def advance(self, samples: Samples, end: int, *, last: bool = False) -> None:
         """Judge what can be told now that everything until ``end`` has been seen; ``last``: and no more comes."""
@@ -128,8 +135,10 @@ class _Demand:
         if last:
             self._judge(samples, evaluation, end, end)
             self._doubt()
-            if not self.tally.part.every:
-                self._missed(samples, evaluation, end)
+        if not self.tally.part.every and not self.tally.true and self._miss is None and (last or end >= self._latest):
+            self._note_miss(samples, end)
+        if last and not self.tally.part.every:
+            self._missed(end)
 
     def _judge(self, samples: Samples, evaluation: Evaluation, until: int, end: int) -> None:
         """Judge the next instants up to ``until``."""
@@ -208,14 +217,14 @@ class _Demand:
     # -- violations ------------------------------------------------------------------------------------------------
 
     def _violated(self, samples: Samples, evaluation: Evaluation, start: int, stop: int, rho: float, end: int) -> None:
-        tally = self.tally
+        tally, part = self.tally, self.tally.part
         if self._last_false == start - 1 and start != self._begin + tally.part.start:
             if tally.count <= LISTED:
                 tally.violations[-1] = prolonged(tally.violations[-1], stop, rho)
         else:
             tally.count += 1
             if tally.count <= LISTED:
-                time = self._certain(samples, start, end)
+                time = self._certain(samples, part.operand, start, self._stop, end)
                 tally.violations.append(self._violation(samples, evaluation, time, start, stop, rho))
         self._last_false = stop
 
@@ -228,14 +237,13 @@ class _Demand:
         actual = "; ".join(f"{_shown(samples, signals, each)} at {time_text(each)}" for each in instants)
         return violation_of(part, self._check, time, start, time if time > start else stop, rho, actual, signals)
 
-    def _certain(self, samples: Samples, start: int, end: int) -> int:
-        """The first instant at which, whatever comes later, the demand is violated at ``start`` or soon after."""
-        operand = self.tally.part.operand
-        latest = end if operand.horizon is None else min(start + operand.horizon, end)
+    def _certain(self, samples: Samples, formula: Formula, start: int, stop: float, end: int) -> int:
+        """The first instant at which it is, whatever comes later, false at ``start`` or soon after (till ``stop``)."""
+        latest = end if formula.horizon is None else min(start + formula.horizon, end)
 
         def certain(seen: int) -> bool:
             evaluation = Evaluation(samples, self._begin, seen, "open")
-            return bool((evaluation.of(operand, start, int(min(seen, self._stop))).hi < 0).any())
+            return bool((evaluation.of(formula, start, int(min(seen, stop))).hi < 0).any())
 
         if certain(start):
             return start
@@ -247,17 +255,22 @@ class _Demand:
             low, high = (low, middle) if certain(middle) else (middle, high)
         return high
 
-    def _missed(self, samples: Samples, evaluation: Evaluation, end: int) -> None:
+    def _note_miss(self, samples: Samples, end: int) -> None:
+        part = self.tally.part
+        time = end if part.stop is None else self._certain(samples, part.whole, self._begin, self._begin, end)
+        self._miss = time, _shown(samples, part.operand.signals, time)
+
+    def _missed(self, end: int) -> None:
         """What should have come true never did."""
         part, tally = self.tally.part, self.tally
-        if tally.rule(self._begin, end)[0] == "failed":
-            start, time = self._begin + part.start, int(min(self._stop, end))
+        if tally.rule(self._begin, end)[0] == "failed" and self._miss is not None:
+            start, (time, shown) = self._begin + part.start, self._miss
             signals = part.operand.signals
-            actual = f"never; {_shown(samples, signals, time)} at {time_text(time)}"
+            actual = f"never; {shown} at {time_text(time)}"
             rho = -math.inf if tally.hi is None else tally.hi
             tally.count = 1
             tally.time_margin = -math.inf
-            tally.violations = [violation_of(part, self._check, time, start, time, rho, actual, signals)]
+            tally.violations = [violation_of(part, self._check, time, start, max(start, time), rho, actual, signals)]
 
 
 class _Readiness:

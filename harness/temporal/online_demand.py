@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from harness.monitors.monitor import Violation
 from harness.signals.live import LiveSignal
-from harness.temporal.formula import UNKNOWN, Formula, Interval, Window, atoms
+from harness.temporal.formula import UNKNOWN, Formula, Interval, atoms
 from harness.temporal.judging import LISTED, Part, Tally, blame, has_deadline, prolonged, ready, violation_of
 from harness.temporal.online_atoms import Atoms
 from harness.temporal.online_margin import Deadlines
@@ -46,7 +46,10 @@ class Demand:
         self._root = net.add(operand, operand.horizon or 0 if part.stop is None else FOREVER)
         self._whole: Node | None = None
         if not part.every and part.stop is not None:
-            self._whole = net.add(Window(operand, part.start, part.stop, every=False, text=part.text), FOREVER)
+            self._whole = net.add(part.whole, FOREVER)
+        horizon = part.whole.horizon
+        self._latest = FOREVER if horizon is None else begin + horizon
+        """When it is certain at the latest that what should have come true did not, ns."""
         self._false = Spans()
         """Where the operand is certainly false, as far as these instants have begun."""
         self._certain: list[tuple[int, int]] = []
@@ -54,9 +57,9 @@ class Demand:
         self._readiness = _Readiness(operand, begin)
         self._last_false: int | None = None
         self._untold = False
-        self._is_missed = False
-        self._at_stop = ""
-        """What the signals showed when something should have come true at the latest."""
+        self._is_told = False
+        self._miss: tuple[int, str] | None = None
+        """When it was certain that what should have come true did not, and what the signals showed then."""
 
     @property
     def oldest(self) -> int:
@@ -79,9 +82,9 @@ class Demand:
     def look(self, now: int, atoms: Atoms) -> Violation | None:
         """The violation that became certain in the instant that is over now, if any."""
         if self._whole is not None:
-            if self._is_missed or not self._whole.false.inside(self._begin, self._begin):
+            if self._is_told or not self._whole.false.inside(self._begin, self._begin):
                 return None
-            self._is_missed = True
+            self._is_told = True
             return self._missed(atoms, now)
         until = min(now, self._stop)
         if not self._part.every or not self._root.false.starts or until < self._next:
@@ -101,19 +104,21 @@ class Demand:
     def _missed(self, atoms: Atoms, now: int) -> Violation:
         """What should have come true never did."""
         part = self._part
-        time = min(self._stop, now)
-        shown = self._at_stop if now >= self._stop and self._at_stop else _shown(atoms, part.operand.signals, time)
+        if self._miss is None:
+            self._miss = now, _shown(atoms, part.operand.signals, now)
+        time, shown = self._miss
         actual = f"never; {shown} at {time_text(time)}"
         rho = -math.inf if self.tally.hi is None else self.tally.hi
-        return violation_of(part, self._check, time, self._first, time, rho, actual, part.operand.signals)
+        end = max(self._first, time)
+        return violation_of(part, self._check, time, self._first, end, rho, actual, part.operand.signals)
 
     # -- what is settled -------------------------------------------------------------------------------------------
 
     def settle(self, batch: Batch, now: int, atoms: Atoms) -> None:
         """Judge what is settled by what the atoms were until now."""
         self._readiness.look(batch, now)
-        if not self._part.every and not self._at_stop and now >= self._stop:
-            self._at_stop = _shown(atoms, self._part.operand.signals, self._stop)
+        if not self._part.every and self._miss is None and now >= self._latest:
+            self._miss = self._latest, _shown(atoms, self._part.operand.signals, self._latest)
         self._limit.now = now
         self._waiting.extend(self._stream.extend(batch))
         self._judge(now, now, atoms)

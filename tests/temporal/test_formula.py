@@ -19,7 +19,7 @@ from harness.temporal.formula import Formula, formula_of
 from harness.temporal.judging import Judgement, blame, parts
 from harness.temporal.offline import judge, robustness
 from harness.temporal.operators import always, delay, derivative, eventually, fall, held_for, rise, until
-from harness.units import K, V, degC, kmh, mps, mps2, ms, ns, percent, s
+from harness.units import K, V, degC, kmh, mps, mps2, ms, ns, percent, s, time_text
 
 MS = 1_000_000
 
@@ -306,6 +306,22 @@ def test_a_derivative_is_per_second_and_held() -> None:
     assert steps.time.tolist() == [0, 100 * MS, 200 * MS]
     assert steps.hi.tolist() == [np.inf, 0, 36]
     assert judge(always(derivative(speed) <= 10 * mps2), columns, 0, 300 * MS).unit == "km/h/s"
+
+
+def test_what_never_came_true_is_violated_when_that_is_certain() -> None:
+    lit, columns = lamp == "On", drive(200, None)
+    for formula, time in (
+        (until(pedal < 10, lit), 200),
+        (until(pedal < 10, lit, within=500 * ms), 200),
+        (until(pedal < 99, lit, within=500 * ms), 500),
+        (eventually(lit, within=300 * ms), 300),
+        (eventually(always(pedal < 10, within=20 * ms), between=(190 * ms, 400 * ms)), 400),
+        (eventually(always(lamp == "On", within=20 * ms), within=300 * ms), 300),
+        (eventually(lit), 1000),
+    ):
+        (violation,) = judged(formula, columns).violations
+        assert (violation.time, violation.end) == (time * MS, time * MS), formula
+        assert violation.actual.endswith(f"at {time_text(time * MS)}")
 
 
 def test_a_number_of_several_units_is_no_margin() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ExpectationFailed, Inconclusive, UnitError, ValueRangeError
+from harness.signals.column import SignalColumn
 from harness.signals.definitions import SignalDef
 from harness.signals.live import Sample
 from harness.temporal.shape import Shape
@@ -39,6 +41,27 @@ def speed(value: Callable[[int], float], **options: int) -> Shape:
 
 def lamp(on: Callable[[int], bool], **options: int) -> Shape:
     return Shape(LAMP, sampled(LAMP, lambda time: int(on(time)), **options))
+
+
+def test_a_column_is_looked_at_as_its_samples_are() -> None:
+    raws = np.array([20, 60, 255, 60, 61], np.int64)
+    column = SignalColumn(TEMPERATURE, np.arange(5, dtype=np.int64) * 10 * MS, raws, raws - 40)
+    samples = [Sample(i * 10 * MS, raw, raw - 40, "SNA" if raw == 255 else None) for i, raw in enumerate(raws.tolist())]
+    for begin, end, timeout in (
+        (None, None, None),
+        (10 * MS, None, None),
+        (30 * MS, 45 * MS, None),
+        (35 * MS, 90 * MS, 40),
+    ):
+        ours = Shape.of_column(column, begin, end, timeout=timeout).is_constant(20 * degC, tolerance=1 * K)
+        assert ours == Shape(TEMPERATURE, samples, begin, end, timeout=timeout).is_constant(20 * degC, tolerance=1 * K)
+    assert Shape.of_column(column, 30 * MS).is_constant(20 * degC, tolerance=1 * K)
+    assert Shape.of_column(column).is_constant(20 * degC, tolerance=1 * K).at == 0
+    switching = SignalColumn(
+        LAMP, np.arange(40, dtype=np.int64) * 50 * MS, np.arange(40) // 5 % 2, np.arange(40) // 5 % 2
+    )
+    assert Shape.of_column(switching).has_frequency(2 * Hz, tolerance=0.1 * Hz, on="On")
+    assert not Shape.of_column(switching).has_frequency(3 * Hz, tolerance=0.1 * Hz, on="On")
 
 
 # -- constant, monotonic -----------------------------------------------------------------------------------------------
