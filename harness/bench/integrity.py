@@ -47,10 +47,11 @@ class Incidents:
 
     def judge(self, problem: Problem, rx: Received, text: str, trace: Trace) -> None:
         """Apply the policy to a problem with one frame. Raises :class:`~harness.errors.IntegrityError` on *fail*."""
-        self._judged = problem, rx
+        handling = self.handling(problem, rx)
+        # What is only collected here because nobody asked about it is left to a monitor that does ask.
+        self._judged = (problem, rx) if handling == self._by_policy(problem) else None
         if any(disturbance.covers(problem, rx, trace) for disturbance in self.disturbances):
             return
-        handling = self.handling(problem, rx)
         line = f"{time_text(rx.time)}  {rx.channel}  {rx.frame}{f'  from {rx.sender}' if rx.sender else ''}: {text}"
         if handling == "collect":
             self.collected.append(line)
@@ -69,7 +70,7 @@ class Incidents:
         rx = violation.seen if isinstance(violation.seen, Received) else None
         if rx is not None and self._judged is not None and self._judged == (violation.kind, rx):
             return None
-        handling = self.handling(violation.kind, rx)
+        handling = self._by_policy(violation.kind)
         text = f"{violation.check}: expected {violation.expected}, but {violation.actual}"
         where = f"{time_text(violation.time)}  {violation.channel or 'all channels'}"
         line = f"{where}{f'  {rx.frame}' if rx is not None else ''}: {text}"
@@ -87,8 +88,11 @@ class Incidents:
             )
         return self.record(error, _claim(violation))
 
-    def handling(self, problem: Problem, rx: Received | None) -> Handling:
-        """What a problem with this frame, or (None) with none in particular, means by the policy."""
+    def handling(self, problem: Problem, rx: Received) -> Handling:
+        """What a problem with this frame means that no monitor was asked to look for."""
+        return self._by_policy(problem)
+
+    def _by_policy(self, problem: Problem) -> Handling:
         name = "protection" if problem in ("crc", "counter") else problem
         return cast("Handling", getattr(self.policy, name))
 

@@ -120,7 +120,7 @@ class RecordedIncidents(Incidents):
     """Incidents in a recording: red for the messages that the test uses, collected for the rest.
 
     Frames of an actual vehicle are often odd where the test does not look. A policy that the test itself sets, and
-    what the bench file does not leave at *fail*, hold as they are.
+    what the bench file does not leave at *fail*, hold as they are; so do the violations of what a test watches.
     """
 
     def __init__(self, loop: Loop, policy: Policy, journal: list[Event]) -> None:
@@ -129,11 +129,9 @@ class RecordedIncidents(Incidents):
         self.used: set[tuple[str, int]] = set()
         """Channel and key of each message that the test has asked for."""
 
-    def handling(self, problem: Problem, rx: Received | None) -> Handling:
-        """What a problem with this frame means. What a monitor finds without a frame is what the policy says."""
+    def handling(self, problem: Problem, rx: Received) -> Handling:
+        """What a problem with this frame means that no monitor was asked to look for."""
         handling = super().handling(problem, rx)
-        if rx is None:
-            return handling
         by_default = handling == "fail" and self.policy is self.initial
         return "collect" if by_default and (rx.channel, rx.frame.key) not in self.used else handling
 

@@ -9,6 +9,7 @@ from plugin_project import Outcome, Project
 
 pytest.importorskip("numpy")
 
+from harness import bus_contract
 from harness.bench import Bench, Blueprint
 from harness.bench.recorded import Recording
 from harness.bench.recorder import Recorder
@@ -135,6 +136,25 @@ def test_unknown_frames_are_collected_unless_the_test_says_otherwise(tmp_path: P
     bench.set_policy(unknown_frame="fail")
     with pytest.raises(IntegrityError, match="0x7AB"):
         bench.wait(3 * ms)
+
+
+@pytest.mark.parametrize(
+    ("data", "key", "text"),
+    [(b"\x01", 0x12C, "length of Lamps"), (b"", 0x7AB, "known frames")],
+)
+def test_what_a_watched_contract_finds_is_red_whatever_else_the_test_uses(
+    tmp_path: Path, data: bytes, key: int, text: str
+) -> None:
+    odd = lamp(45, data)
+    odd = odd._replace(frame=odd.frame._replace(id=key))
+    frames = [lamp(time) for time in range(0, 200, 20)]
+    bench = played(write(tmp_path / "a.asc", sorted([*frames, odd], key=lambda each: each.time)))
+    with (
+        pytest.raises(IntegrityError, match=text),
+        bench.watch(bus_contract(without=["cycle", "silence"])),
+    ):
+        bench.wait(150 * ms)
+    assert bench.now == 45 * ms
 
 
 def test_error_frames_are_seen(tmp_path: Path) -> None:
