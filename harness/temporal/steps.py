@@ -6,6 +6,7 @@ Every operation takes time linear in the number of steps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -214,13 +215,25 @@ def _over_blocks(values: Numbers, left: NDArray[np.int64], right: NDArray[np.int
 
 def backwards(left: Numbers, right: Numbers, beyond: float) -> Numbers:
     """``u[i] = max(right[i], min(left[i], u[i + 1]))``, from the end on, where u is ``beyond``."""
-    found = np.empty(len(left))
-    value = beyond
-    pairs = zip(reversed(left.tolist()), reversed(right.tolist()), strict=True)
-    for index, (hold, goal) in enumerate(pairs, 1):
-        value = max(goal, min(hold, value))
-        found[-index] = value
-    return found
+    # A step clamps what comes after it to [right, max(left, right)]; clamps in a row are one clamp. So all rows of a
+    # square are done side by side, from their ends to their beginnings, and then joined from the last to the first.
+    count = len(left)
+    width = math.isqrt(count) + 1
+    rows = -(-count // width)
+    lows, highs = np.full(rows * width, -np.inf), np.full(rows * width, np.inf)
+    lows[:count] = right
+    np.maximum(left, right, out=highs[:count])
+    low, high = (np.ascontiguousarray(each.reshape(rows, width).T) for each in (lows, highs))
+    for place in range(width - 2, -1, -1):
+        floor, ceiling = low[place].copy(), high[place].copy()
+        np.maximum(floor, np.minimum(ceiling, low[place + 1]), out=low[place])
+        np.maximum(floor, np.minimum(ceiling, high[place + 1]), out=high[place])
+    after = np.empty(rows)
+    for row in range(rows - 1, -1, -1):
+        after[row] = beyond
+        beyond = max(float(low[0, row]), min(float(high[0, row]), beyond))
+    found: Numbers = np.maximum(low, np.minimum(high, after))
+    return np.ascontiguousarray(found.T).reshape(-1)[:count]
 
 
 def overlaid(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from harness.temporal.formula import Formula
 from harness.temporal.offline import Chunks, judge, robustness
 from harness.temporal.operators import always
-from harness.temporal.steps import BLOCK, StepFunction, coalesced, extremum
+from harness.temporal.steps import BLOCK, StepFunction, backwards, coalesced, extremum
 from tests.temporal.reference import LAST, Recording, Reference, columns, expected, formulas, recordings
 
 
@@ -106,3 +108,15 @@ def test_coalesced_steps_mean_the_same(values: list[int]) -> None:
     numbers = np.array(values, float)
     steps = StepFunction(np.arange(len(values)), numbers, numbers)
     assert table(coalesced(steps), 0, len(values) - 1) == [(float(each), float(each)) for each in values]
+
+
+@given(st.data(), st.sampled_from([-inf, 0.5, inf]))
+def test_what_is_handed_backwards(data: st.DataObject, beyond: float) -> None:
+    number = st.sampled_from([-inf, -2.0, -1.0, 0.0, 1.0, 2.0, inf])
+    pairs = data.draw(st.lists(st.tuples(number, number), min_size=1, max_size=60))
+    value, found = beyond, []
+    for left, right in reversed(pairs):
+        value = max(right, min(left, value))
+        found.append(value)
+    left, right = (np.array(each) for each in zip(*pairs, strict=True))
+    assert backwards(left, right, beyond).tolist() == found[::-1]
