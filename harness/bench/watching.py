@@ -22,6 +22,7 @@ from harness.frames import EXTENDED, ErrorFrame, Received
 from harness.loop import DEADLINE
 from harness.monitors.contract import BusContract
 from harness.monitors.monitor import Monitor, Violation
+from harness.monitors.steady import Steady, steady_path
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
@@ -33,8 +34,9 @@ Receive = Callable[[Received], Sequence[Violation]]
 _ASKED_ANYWAY = 32
 """Now and then a monitor is told the time although it is not due, so that it can add up what it has gathered."""
 
-Route = tuple[tuple[Receive, ...], tuple[int, ...]]
-"""Who gets a frame, and which of the monitors are to be asked for their deadline after it."""
+Route = tuple[Callable[[Received], bool], tuple[Receive, ...], tuple[Receive, ...], tuple[int, ...]]
+"""What takes a frame that is just the next one, who gets that frame all the same, who gets any other one, and which of
+the monitors are to be asked for their deadline after it."""
 
 _ROUTES_LIMIT = 4096
 _AHEAD_NS = 10_000_000
@@ -59,6 +61,7 @@ class Watching:
         self._heap: list[tuple[int, int]] = []
         self._due: list[int | None] = [None] * len(monitors)
         self._posted: int | None = None
+        self._steady: dict[tuple[str, int], Steady] = {}
         self._turn = 0
         self._ended = False
         self._cancel: list[Callable[[], None]] = []
@@ -84,9 +87,9 @@ class Watching:
                 if len(routes) >= _ROUTES_LIMIT:
                     routes.clear()
                 route = routes[key] = self._route(channel, key)
-            receivers, asked = route
+            passes, others, every, asked = route
             error = None
-            for take in receivers:
+            for take in others if passes(rx) else every:
                 found = take(rx)
                 if found:
                     error = self._judge(take.__self__, found) or error  # type: ignore[attr-defined]  # a bound method
@@ -101,8 +104,19 @@ class Watching:
 
     def _route(self, channel: str, key: int) -> Route:
         wanting = [index for index, monitor in enumerate(self._monitors) if _wants(monitor, channel, key)]
-        receivers = tuple(self._monitors[index].receive for index in wanting)
-        return receivers, tuple(index for index in wanting if self._monitors[index].settles)
+        every = [self._monitors[index] for index in wanting]
+        asked = tuple(index for index in wanting if self._monitors[index].settles)
+        steady = self._steady.get((channel, key)) or steady_path(every)
+        if steady is None:
+            receivers = tuple(monitor.receive for monitor in every)
+            return _never, receivers, receivers, asked
+        self._steady[channel, key] = steady
+        others = [monitor for monitor in every if monitor not in steady.checks]
+        return steady.passes, tuple(each.receive for each in others), tuple(each.receive for each in every), asked
+
+    def _settle(self) -> None:
+        for steady in self._steady.values():
+            steady.settle()
 
     def _receive_error(self, error: ErrorFrame) -> None:
         red = None
@@ -176,6 +190,7 @@ class Watching:
                 self._summary.excused(monitor, violation)
                 restart = getattr(monitor, "restart", None)
                 if restart is not None:
+                    self._settle()
                     restart(until)
                     self._schedule(self._index[id(monitor)])
                 continue
@@ -196,6 +211,7 @@ class Watching:
         self._ended = True
         for cancel in self._cancel:
             cancel()
+        self._settle()
         now, error = self._loop.now, None
         if self._loop.failure is None:
             for monitor in self._monitors:
@@ -226,6 +242,10 @@ def watching(bench: Bench, monitors: Sequence[Monitor]) -> Iterator[None]:
     error = watch.finish()
     if error is not None:
         raise error
+
+
+def _never(rx: Received) -> bool:
+    return False
 
 
 def _wants(monitor: Monitor, channel: str, key: int) -> bool:

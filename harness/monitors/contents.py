@@ -219,17 +219,17 @@ class Contents(Check):
         self.rule = rule
         self.title = f"contents of {rule.message.name}"
         self._kinds = kinds
-        self._payloads = Payloads.of(rule)
-        self._known = self._payloads.known
+        self.payloads = Payloads.of(rule)
+        self._known = self.payloads.known
 
     @property
     def demands(self) -> list[Demand]:
         """What is demanded of its signals."""
-        return self._payloads.demands
+        return self.payloads.demands
 
     def faults(self, data: bytes) -> tuple[Fault, ...]:
         """All that is wrong with a payload, of the kinds that are judged."""
-        return tuple(fault for fault in self._payloads.faults(data) if fault.kind in self._kinds)
+        return tuple(fault for fault in self.payloads.faults(data) if fault.kind in self._kinds)
 
     def wants(self, channel: str) -> Container[int]:
         """Its own identifier on its own channel."""
@@ -239,9 +239,9 @@ class Contents(Check):
         """Judge one frame."""
         frame = rx[2]
         data = frame[1]
-        if data in self._known or self._payloads.right(data) or frame.remote:
+        if data in self._known or self.payloads.right(data) or frame.remote:
             return NOTHING
-        faults = [fault for fault in self._payloads.faulty[data] if fault.kind in self._kinds]
+        faults = [fault for fault in self.payloads.faulty[data] if fault.kind in self._kinds]
         return self.note(*[violation_of(self.rule, rx, fault) for fault in faults]) if faults else NOTHING
 
     def finish(self, time: int) -> Sequence[Outcome]:

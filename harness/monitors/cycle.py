@@ -56,9 +56,11 @@ class CycleCheck(Check):
         """When the last frame ended, ns; long ago where there was none."""
         self._sleep = sleep
         self._settle = 0  # how long a gap stays open before it is certain
-        self._low = low
+        self.low = low
+        """The shortest gap that changes nothing but the statistics, ns; while every frame is looked at, endless."""
         self._strict_from = 0  # until then no gap is judged for being short
-        self._gaps: list[int] = []
+        self.gaps: list[int] = []
+        """Gaps that are not in the statistics yet, ns; always the same list."""
         self._mode = _FIRST
         self._begin = 0
         self._asleep_since = 0
@@ -79,7 +81,7 @@ class CycleCheck(Check):
         """Begin anew as if the node had started at ``since`` (ns): what was missed before is somebody else's fault."""
         self._mode = _FIRST
         self._begin = since
-        self._low = _IMPOSSIBLE  # every first frame goes the long way
+        self.low = _IMPOSSIBLE  # every first frame goes the long way
 
     @property
     def due(self) -> int:
@@ -96,9 +98,14 @@ class CycleCheck(Check):
         return self._sleep
 
     @property
+    def judged(self) -> int:
+        """How many gaps there were."""
+        return self.statistics.count + len(self.gaps)
+
+    @property
     def calm(self) -> bool:
         """Whether a frame after a gap of :attr:`shortest` to :attr:`longest` changes nothing but the statistics."""
-        return self._mode == _RUNNING and self._low == self.shortest
+        return self._mode == _RUNNING and self.low == self.shortest
 
     def pass_over(self, time: int, woken: Callable[[int], int]) -> None:
         """No frame comes before ``time`` (ns): make no looks before it that would change nothing.
@@ -118,14 +125,14 @@ class CycleCheck(Check):
         time = rx[0]
         gap = time - self.last
         self.last = time
-        if self._low <= gap <= self.longest:
-            self._gaps.append(gap)
+        if self.low <= gap <= self.longest:
+            self.gaps.append(gap)
             return NOTHING
         return self._unusual(rx, gap)
 
     def advance(self, time: int) -> Sequence[Violation]:
         """Is the frame that was due there?"""
-        if len(self._gaps) > _BATCH:
+        if len(self.gaps) > _BATCH:
             self._digest()
         due = self.due
         if time < due:
@@ -137,14 +144,14 @@ class CycleCheck(Check):
             since = self._asleep_since if self._mode == _ASLEEP else due - self._sleep.settle
             if not self._sleep.heard(since):
                 self._asleep_since = since
-                self._mode, self._look, self._low = _ASLEEP, time + self._sleep.period, _IMPOSSIBLE
+                self._mode, self._look, self.low = _ASLEEP, time + self._sleep.period, _IMPOSSIBLE
                 return NOTHING
             if self._mode == _ASLEEP or self._sleep.slept > since:
                 self.restart(time)  # it is awake again
                 return NOTHING
         first = self._mode == _FIRST
         start, allowed = (self._begin, self.first) if first else (self.last, self.longest)
-        self._mode, self._look, self._low = _MISSING, time + self.longest, _IMPOSSIBLE
+        self._mode, self._look, self.low = _MISSING, time + self.longest, _IMPOSSIBLE
         what = "first frame" if first else "frame"
         return self._violated(time, start, time, allowed, f"no {what} for {time_text(time - start)}", None, None)
 
@@ -155,17 +162,17 @@ class CycleCheck(Check):
         if mode != _RUNNING:
             self._strict_from = time + self.cycle
             if mode == _MISSING and gap < _IMPOSSIBLE // 2:
-                self._gaps.append(gap)
+                self.gaps.append(gap)
             return NOTHING
-        relaxed = self._low == _IMPOSSIBLE
+        relaxed = self.low == _IMPOSSIBLE
         if relaxed and time >= self._strict_from:
-            self._low = self.shortest
+            self.low = self.shortest
         if gap < self.shortest and self._sleep is not None and self._sleep.slept > time - gap:
-            self._low, self._strict_from = _IMPOSSIBLE, time + self.cycle
+            self.low, self._strict_from = _IMPOSSIBLE, time + self.cycle
             return NOTHING
-        self._gaps.append(gap)
+        self.gaps.append(gap)
         if gap > self.longest:
-            self._low, self._strict_from = _IMPOSSIBLE, time + self.cycle
+            self.low, self._strict_from = _IMPOSSIBLE, time + self.cycle
             margin = self.longest - gap
             return self._violated(rx.time, rx.time - gap, rx.time, self.longest, f"after {time_text(gap)}", margin, rx)
         if relaxed or gap >= self.shortest:
@@ -192,8 +199,8 @@ class CycleCheck(Check):
         return self.note(violation)
 
     def _digest(self) -> None:
-        self.statistics.add(self._gaps)
-        self._gaps.clear()
+        self.statistics.add(self.gaps)
+        self.gaps.clear()
 
     def finish(self, time: int) -> Sequence[Outcome]:
         """How regular it was."""
