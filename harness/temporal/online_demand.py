@@ -43,7 +43,8 @@ class Demand:
         self._stream = stream(operand, self._first, None if part.stop is None else self._stop, self._limit, taps)
         self._waiting: deque[Segment] = deque()
         """Values of instants that are yet to come, or that nobody has looked at."""
-        self._root = net.add(operand, operand.horizon or 0 if part.stop is None else FOREVER)
+        followed = part.every or part.stop is None  # instant by instant, not as a whole
+        self._root = net.add(operand, (operand.horizon or 0) if followed else FOREVER)
         self._whole: Node | None = None
         if not part.every and part.stop is not None:
             self._whole = net.add(part.whole, FOREVER)
