@@ -43,6 +43,8 @@ class ChannelPlan:
     """All nodes of the channel, also those that only receive."""
     lengths: Lengths
     """Durations of frames, as far as some world has had to work them out."""
+    protective: frozenset[str]
+    """Counters and checksums of protected messages, by path ``channel.Message.Signal``."""
 
     def connects(self, node: str) -> bool:
         """Whether a node is on this channel."""
@@ -91,6 +93,11 @@ class Blueprint:
         """SHA-256 of the bench file's databases by file name, for the evidence."""
         return {database.path.name: database.sha256 for channel in self.channels for database in channel.databases}
 
+    @property
+    def protective(self) -> frozenset[str]:
+        """Counters and checksums of protected messages of all channels, by path ``channel.Message.Signal``."""
+        return frozenset().union(*(channel.protective for channel in self.channels))
+
 
 def _channel(file: BenchFile, index: int) -> ChannelPlan:
     spec = file.channels[index]
@@ -117,6 +124,12 @@ def _channel(file: BenchFile, index: int) -> ChannelPlan:
         plans={node: tuple(plans) for node, plans in sorted(sent.items())},
         members=frozenset(node for database in databases for node in database.nodes),
         lengths=Lengths(BitTimes(spec.bitrate, spec.data_bitrate)),
+        protective=frozenset(
+            f"{spec.name}.{plan.message.name}.{signal}"
+            for plan in messages.values()
+            if plan.protection is not None
+            for signal in (plan.protection.counter, plan.protection.crc)
+        ),
     )
 
 

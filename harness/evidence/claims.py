@@ -34,7 +34,8 @@ def span(
     at: when it was violated, ns; None: it was not. margin: the smallest distance to the limit. seen: the samples.
     """
     unit = predicate.unit
-    distance = f"{margin:.6g}{f' {unit}' if unit else ''}" if margin is not None else ""
+    # A limit that is just missed has a distance of 0, not of -0.
+    distance = f"{margin + 0.0:.6g}{f' {unit}' if unit else ''}" if margin is not None else ""
     if at is not None:
         actual = f"violated after {time_text(at - since)}: {_values(seen)}"
         return _claim(predicate, claimed, actual, distance, (at, at), ())

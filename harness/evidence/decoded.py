@@ -52,7 +52,7 @@ def changes(record: WorldRecord, frames: Sequence[Seen]) -> list[Change]:
         elif message is None:
             values = ("not in the database",)
         else:
-            values = _new_values(message, received, last)
+            values = _new_values(record, message, received, last)
             first = bool(message.cycle_time_ns) and (received.channel, name) not in met
             met.add((received.channel, name))
         if values:
@@ -60,18 +60,19 @@ def changes(record: WorldRecord, frames: Sequence[Seen]) -> list[Change]:
     return found
 
 
-def _new_values(message: MessageDef, received: Received, last: dict[tuple[str, str], float | int]) -> tuple[str, ...]:
+def _new_values(
+    record: WorldRecord, message: MessageDef, received: Received, last: dict[tuple[str, str], float | int]
+) -> tuple[str, ...]:
     if received.frame.remote:
         return ("remote frame",)
     try:
         physical = message.codec.decode(received.frame.data)
     except DecodeError as error:
         return (str(error),)
-    hidden = {message.attributes.get("E2ECounterSignal"), message.attributes.get("E2ECrcSignal")}
     fresh = []
     for name, value in physical.items():
         key = (f"{received.channel}.{message.name}", name)
-        if name not in hidden and last.get(key) != value:
+        if ".".join(key) not in record.protective and last.get(key) != value:
             signal = message.signal(name)
             label = signal.text(signal.to_raw(value, strict=False)) if signal.choices else None
             shown = label if label is not None else f"{value:.6g}{f' {signal.unit}' if signal.unit else ''}"

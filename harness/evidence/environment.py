@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -66,13 +67,16 @@ def categories() -> list[dict[str, object]]:
     ]
 
 
-def write_run_files(folder: Path, values: Mapping[str, str], metrics: Sequence[Mapping[str, object]] = ()) -> None:
-    """Write ``environment.properties``, ``categories.json`` and ``performance.json`` into a results folder.
+def write_run_files(
+    folder: Path, values: Mapping[str, str], bench: str = "", metrics: Sequence[Mapping[str, object]] = ()
+) -> None:
+    """Write ``environment.properties``, ``categories.json`` and the metrics of a bench into a results folder.
 
-    metrics: see :mod:`harness.evidence.metrics`; no file where there are none.
+    metrics: see :mod:`harness.evidence.metrics`; no file where there are none. bench: its name.
     """
     if metrics:
-        (folder / "performance.json").write_text(json.dumps(metrics, ensure_ascii=False), encoding="utf-8")
+        path = folder / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', bench)}-perf.json"
+        path.write_text(json.dumps(metrics, ensure_ascii=False), encoding="utf-8")
     (folder / "environment.properties").write_text(environment_properties(values), encoding="utf-8")
     (folder / "categories.json").write_text(json.dumps(categories(), indent=1), encoding="utf-8")
 
@@ -90,15 +94,3 @@ def check_results_folder(folder: Path) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ReportError(f"results folder {folder} cannot be written: {reason}; name another one") from error
-
-
-def reproduction(node: str, records: Sequence[WorldRecord], root: Path, *extra: str) -> str:
-    """The command that runs one test again in the same world."""
-    words = ["pytest", f'"{node}"']
-    for record in records[:1]:
-        path = record.path.relative_to(root) if record.path.is_relative_to(root) else record.path
-        words += ["--bench", str(path)]
-        words += (
-            ["--harness-seed", str(record.seed)] if record.recording is None else ["--trace", str(record.recording[0])]
-        )
-    return " ".join([*words, *extra])

@@ -59,12 +59,15 @@ def _plot(
     lanes = [lane for path in paths if (lane := lane_of(record, path, limits, *span)) is not None]
     if not lanes:
         return None
-    passed = None if event.verdict is None else event.verdict is Verdict.PASSED
+    passed = {Verdict.PASSED: True, Verdict.FAILED: False}.get(event.verdict) if event.verdict is not None else None
     subtitle = ""
     if event.claim is not None:
         told = (("expected", event.claim.expected), ("actual", event.claim.actual))
         subtitle = "; ".join(f"{name} {text}" for name, text in told if text)
     marks = [Mark(each.time, each.title) for each in record.events if each.kind in SHOWN and each is not event]
+    traces = [trace for path in paths if (trace := record.traces.get(path.partition(".")[0])) is not None]
+    kept = max((trace.begins for trace in traces), default=0)
+    marks += [Mark(kept, "frames before are not kept")] if kept > span[0] else []
     return Plot(event.title, lanes, *span, window, marks, passed, subtitle)
 
 

@@ -34,8 +34,8 @@ _NUMBERS, _LABELS = 92, 26
 _HEAD, _ROW, _NAME, _GAP = 46, 15, 18, 8
 _PATH_BYTES = 38_000
 """Of all curves together: what keeps a file below 60 kB."""
-_LETTER = 6.1
-"""Width of a letter, pixels."""
+_LETTER, _BOLD_LETTER = 6.1, 8.6
+"""Width of a letter in the widest of usual fonts, small and in the title, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Plot:
 
     title: what was judged, in a line. lanes: at most :data:`LANES`, further ones are left out. start, end: ns.
     window: the interval that was judged or violated, ns, shaded; None: none. passed: how it went, which gives title
-    and window their colour; None: nothing was judged. subtitle: a second line.
+    and window their colour; None: nothing was judged, or it cannot be told. subtitle: a second line.
     """
 
     title: str
@@ -176,8 +176,8 @@ def _x(time: int, start: int, end: int) -> float:
 
 def _headings(plot: Plot) -> Iterator[str]:
     kind = {True: "t g", False: "t f", None: "t"}[plot.passed]
-    yield _text(12, 20, kind, _shortened(plot.title, int((_WIDTH - 24) / 7.2)))
-    yield _text(12, 37, "s", _shortened(plot.subtitle, int((_WIDTH - 24) / 5.7)))
+    yield _text(12, 20, kind, _shortened(plot.title, int((_WIDTH - 24) / _BOLD_LETTER)))
+    yield _text(12, 37, "s", _shortened(plot.subtitle, int((_WIDTH - 24) / _LETTER)))
 
 
 # -- lanes -------------------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def _scale_of(lane: Lane, points: Sequence[Point], top: float) -> _Scale:
 
 
 def _limit_lines(lane: Lane, scale: _Scale) -> Iterator[str]:
-    kind = "l i" if lane.labels else "l"  # a label is no limit: it is what was wanted
+    kind = "l i" if lane.labels else "l"  # a label is no limit: wanted or forbidden, it is what was compared with
     for limit in lane.limits:
         yield f'<path class="{kind}" d="M0 {scale.y(limit):.1f}H{_PLOT}"/>'
 
@@ -267,15 +267,18 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 # -- through all lanes -------------------------------------------------------------------------------------------------
 
+_WINDOW = {True: ("o", "judged", "s g"), False: ("w", "violated", "s f"), None: ("u", "not told", "s")}
+"""How a window is filled, called and labelled, by how it went."""
+
 
 def _window(plot: Plot, end: int, top: float, bottom: float) -> Iterator[str]:
     if plot.window is None:
         return
     left, right = (min(_PLOT, max(0.0, _x(time, plot.start, end))) for time in plot.window)
     width = max(2.0, right - left)
-    kind = "o" if plot.passed else "w"
+    kind = _WINDOW[plot.passed][0]
     yield f'<rect class="{kind}" x="{left:.2f}" y="{top - 4:.0f}" width="{width:.2f}" height="{bottom - top:.0f}"/>'
-    if not plot.passed:
+    if plot.passed is False:
         yield f'<path class="k" d="M{left:.2f} {top - 4:.0f}V{bottom - 4:.0f}"/>'
 
 
@@ -294,8 +297,9 @@ def _label_rows(plot: Plot, end: int) -> tuple[int, list[str]]:
     wanted = [(mark.time, mark.text, "s") for mark in _shown(plot, end)[-LABELS:]]
     if plot.window is not None:
         length = plot.window[1] - plot.window[0]
-        shown = f"{'judged' if plot.passed else 'violated'} {time_text(length)}" if length else "violated here"
-        wanted.append((max(plot.start, plot.window[0]), shown, "s g" if plot.passed else "s f"))
+        _, word, kind = _WINDOW[plot.passed]
+        shown = f"{word} {time_text(length) if length else 'here'}"
+        wanted.append((max(plot.start, plot.window[0]), shown, kind))
     taken: list[float] = []
     found = []
     for time, text, kind in sorted(wanted, key=lambda each: each[0]):

@@ -24,7 +24,8 @@ class WorldRecord:
     name: of the bench, from its file. path: the bench file. seed: of the world. databases, traces: per channel.
     events: the journal from the test's beginning. since: when the test began, ns of the world; 0 for a fresh one.
     recording: the file that the world was fed from, and its SHA-256; None for a simulated world. loads: mean bus load
-    since the test began by channel, 0 to 1; empty where nobody asked.
+    since the test began by channel, 0 to 1; empty where nobody asked. protective: counters and checksums, by path
+    ``channel.Message.Signal``, which nobody wants to read.
     """
 
     name: str
@@ -36,6 +37,7 @@ class WorldRecord:
     since: int = 0
     recording: tuple[Path, str] | None = None
     loads: Mapping[str, float] = field(default_factory=dict)
+    protective: frozenset[str] = frozenset()
 
     @property
     def world(self) -> str:

@@ -20,7 +20,7 @@ _CELL = "padding:3px 7px;white-space:normal"
 _TIME = 1
 """The column of the table that is not broken into lines."""
 FEW = 8
-"""Rows of the fragment at most: what did not pass first, then the last ones."""
+"""Rows of the fragment at most: the first that did not pass, then the last that did."""
 
 _HEAD = ("verdict", "time", "expected", "actual", "tolerance", "margin")
 _ON_ANY = {
@@ -34,8 +34,19 @@ _ON_ANY = {
 
 
 def judged(records: Sequence[WorldRecord]) -> list[Event]:
-    """The events that came to a verdict, in the order of the journals."""
-    return [event for record in records for event in record.events if event.verdict is not None]
+    """The events that came to a verdict, in the order of the journals.
+
+    What a monitor said at the instant of a violation is left out where it has said it once more at its end.
+    """
+    return [event for record in records for event in _once(record.events) if event.verdict is not None]
+
+
+def _once(events: Sequence[Event]) -> list[Event]:
+    def said(event: Event) -> tuple[object, ...]:
+        return () if event.claim is None else (event.claim.actual, event.claim.window, event.verdict)
+
+    at_the_end = {said(event) for event in events if event.kind == "expectation" and event.claim is not None}
+    return [event for event in events if event.kind != "incident" or said(event) not in at_the_end]
 
 
 def claim_of(event: Event) -> Claim:
@@ -45,7 +56,7 @@ def claim_of(event: Event) -> Claim:
 
 def verdict_page(events: Sequence[Event]) -> str:
     """The table as an HTML page, what did not pass marked."""
-    kept = _kept(events, ROWS)
+    kept = _kept(events, ROWS, all_red=True)
     red = [number for number, event in enumerate(kept) if event.verdict is not Verdict.PASSED]
     left_out = f"<p>{len(events) - len(kept)} checks that passed are left out.</p>" if len(kept) < len(events) else ""
     head = f"<p>{len(events)} {'check' if len(events) == 1 else 'checks'}: {_counts(events)}</p>"
@@ -57,7 +68,7 @@ def verdict_fragment(events: Sequence[Event]) -> str:
 
     Columns in which nothing stands are left out.
     """
-    kept = _kept(events, FEW)
+    kept = _kept(events, FEW, all_red=False)
     if not kept:
         return ""
     texts = [_texts(event) for event in kept]
@@ -74,17 +85,27 @@ def verdict_fragment(events: Sequence[Event]) -> str:
         ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     head = "".join(f'<th style="padding:3px 7px;text-align:left">{_HEAD[number]}</th>' for number in columns)
-    more = len(events) - len(kept)
-    note = f"<p>and {more} more that passed: attachment <i>verdicts</i></p>" if more else ""
+    more, red = len(events) - len(kept), _red(events) - _red(kept)
+    which = f", {red} of which did not pass" if red else " that passed"
+    note = f"<p>and {more} more{which}: attachment <i>verdicts</i></p>" if more else ""
     return f'<table style="display:table;width:100%;font-size:13px"><tr>{head}</tr>{"".join(rows)}</table>{note}'
 
 
-def _kept(events: Sequence[Event], limit: int) -> list[Event]:
-    """All that did not pass, and of the others the last ones that there is room for; in their order."""
+def _kept(events: Sequence[Event], limit: int, *, all_red: bool) -> list[Event]:
+    """What did not pass, and of what passed the last ones that there is room for; in their order.
+
+    all_red: whether everything that did not pass is kept, or only the first ones that there is room for.
+    """
+    red = [number for number, event in enumerate(events) if event.verdict is not Verdict.PASSED]
     passed = [number for number, event in enumerate(events) if event.verdict is Verdict.PASSED]
-    room = max(0, limit - (len(events) - len(passed)))
-    out = set(passed[: max(0, len(passed) - room)])
-    return [event for number, event in enumerate(events) if number not in out]
+    shown = red if all_red else red[:limit]
+    room = max(0, limit - len(shown))
+    chosen = {*shown, *passed[max(0, len(passed) - room) :]}
+    return [events[number] for number in sorted(chosen)]
+
+
+def _red(events: Sequence[Event]) -> int:
+    return sum(event.verdict is not Verdict.PASSED for event in events)
 
 
 def _counts(events: Sequence[Event]) -> str:

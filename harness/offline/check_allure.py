@@ -112,6 +112,7 @@ def _record(bench: CheckBench, recording: Checked, results: Sequence[CheckResult
         events=sorted((_event(recording, result) for result in results), key=lambda event: event.time),
         since=min((each.time for each in seen), default=recording.begin),
         recording=(recording.path, recording.sha256),
+        protective=blueprint.protective,
     )
 
 

@@ -58,13 +58,6 @@ class AllureSink:
                 if each.url:
                     add_link(result, each.url, each.id)
 
-    def describe(self, item: pytest.Item, requirements: Sequence[Requirement], command: str) -> None:
-        """Write what a reviewer reads first, for a test that came no further than its set-up."""
-        result = self.steps.result
-        if result is not None:
-            result.name = title_of(item) or result.name
-            result.description = description(_doc(item), requirements, command, {})
-
     def finish(
         self,
         item: pytest.Item,
@@ -74,7 +67,10 @@ class AllureSink:
         *,
         failed: bool,
     ) -> None:
-        """The call phase is over: write labels, description and steps; on failure frames and values around it."""
+        """The test, or a set-up that failed, is over: write labels, description and steps.
+
+        failed: attach frames and values around the failure too.
+        """
         result = self.steps.result
         if result is None:
             return

@@ -47,6 +47,7 @@ class Property:
 
     def __init__(self, item: pytest.Function, worlds: Worlds, steps: Steps | None, seed: int | None) -> None:
         self.test: Any = getattr(item.obj, "__func__", item.obj)
+        self._given_seed: object = item.config.getoption("--hypothesis-seed", None)
         self.worlds = worlds
         self.steps = steps
         self.seed = seed
@@ -82,6 +83,7 @@ class Property:
     def reproduction(self) -> str:
         """The option that makes Hypothesis draw the same again; empty where nothing was drawn by chance."""
         drawn = getattr(self.test, "_hypothesis_internal_use_generated_seed", None)
+        drawn = self._given_seed if drawn is None else drawn
         return f"--hypothesis-seed={drawn}" if drawn is not None else ""
 
     def reason(self, failure: BaseException | None) -> BaseException | None:

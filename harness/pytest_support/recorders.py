@@ -98,10 +98,6 @@ class Recorders:
                 found.append(_renamed(part, name + _UNFINISHED.split(part.name)[-1]))
         return found
 
-    def finish_all(self) -> list[Path]:
-        """As :meth:`finish`, of all worlds that are still recorded."""
-        return self.finish([*self._running, *self._failed])
-
     def end_test(self) -> None:
         """The test has ended, its fixtures too: what is still recorded is not wanted."""
         self.keep_only(())

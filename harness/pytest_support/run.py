@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import HarnessError, IntegrityError, LogError, StimulatesRecording
-from harness.evidence.environment import describe_world, reproduction
+from harness.evidence.environment import describe_world
 from harness.evidence.events import Event
-from harness.evidence.json_sink import describe_bench, facts_of, plain_message, shown_path
+from harness.evidence.json_sink import describe_bench, facts_of, plain_message
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.labels import known_requirements
 from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.recordings import as_skip, recording_of
+from harness.pytest_support.replay import replay_command
 from harness.pytest_support.requirements import requirement_ids, requirements_of
 from harness.pytest_support.tracebacks import hide_harness
 from harness.pytest_support.watches import watched_by_markers, watched_by_options
@@ -153,12 +154,7 @@ class Run:
             failure = tested.reason(failure)
         self.worlds.end_watching()
         failure = as_skip(self.worlds.judge(failure))
-        try:
-            self._leave_evidence(item, failure, tested)
-        except Exception as error:
-            if failure is None:
-                raise
-            failure.add_note(f"its evidence is not complete: {type(error).__name__}: {error}")
+        self._leave_evidence(item, failure, tested)
         if failure is not None:
             raise failure
         return outcome
@@ -172,6 +168,15 @@ class Run:
         return property_of(item, self.worlds, self.allure.steps if self.allure is not None else None, seed)
 
     def _leave_evidence(self, item: pytest.Item, failure: BaseException | None, tested: Property | None) -> None:
+        """Write the evidence. What goes wrong with that is raised, but does not hide why the test failed."""
+        try:
+            self._write_evidence(item, failure, tested)
+        except Exception as error:
+            if failure is None:
+                raise
+            failure.add_note(f"its evidence is not complete: {type(error).__name__}: {error}")
+
+    def _write_evidence(self, item: pytest.Item, failure: BaseException | None, tested: Property | None) -> None:
         records = [share.record(loads=self._wants_facts) for share in self.worlds.shares]
         records = [record for record in records if record.events or not record.since]
         if records and not self.environment:
@@ -200,11 +205,8 @@ class Run:
                 self.benches[path] = describe_bench(record, root)
 
     def _command(self, item: pytest.Item, records: Sequence[WorldRecord], tested: Property | None) -> str:
-        extra = [tested.reproduction] if tested is not None and tested.reproduction else []
-        if not records:  # it came to no world
-            extra += ["--bench", shown_path(self.worlds.bench_file, self.config.rootpath)]
-            extra += ["--harness-seed", str(self.worlds.seed)]
-        return reproduction(item.nodeid, records, self.config.rootpath, *extra)
+        command = replay_command(item, self.worlds, shared=any(record.since for record in records))
+        return " ".join(filter(None, (command, tested.reproduction if tested is not None else "")))
 
     def _keep_recordings(self, paths: Sequence[Path]) -> None:
         """Attach recordings to the running test, or leave them where they are and have the summary name them."""
@@ -219,7 +221,7 @@ class Run:
         """The test's fixtures have ended too: of a test that came to no verdict the recordings are still running."""
         try:
             if self.recorders.wants(red=red):
-                paths = self.recorders.finish_all()
+                paths = self.recorders.finish([share.world.bench for share in self.worlds.shares if share.ran])
                 self.recordings += [path.relative_to(self.config.rootpath).as_posix() for path in paths]
         except LogError as error:
             self.worlds.between.append(error)
@@ -237,10 +239,12 @@ class Run:
         if mine and call.excinfo is not None and not self.config.getoption("--full-trace"):
             hide_harness(call.excinfo.value)
             call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
+        error = call.excinfo.value if call.excinfo is not None else None
+        if mine and call.when == "setup" and isinstance(error, (Exception, pytest.fail.Exception)):
+            self._leave_evidence(item, error, None)  # its fixtures are still there
         report = yield
         if not mine:
             return report
-        error = call.excinfo.value if call.excinfo is not None else None
         if hasattr(report, "wasxfail") and self._is_unexpected(item, error):
             del report.wasxfail
             report.outcome = "failed"
@@ -255,7 +259,7 @@ class Run:
         if self._wants_facts and call.when == "call":
             facts["evidence"] = self._facts
         elif self._wants_facts and call.when == "setup":
-            facts["evidence"] = facts_of([], self._command(item, [], None), self.config.rootpath)
+            facts["evidence"] = self._facts or facts_of([], self._command(item, [], None), self.config.rootpath)
         report.harness = facts  # type: ignore[attr-defined]  # pytest sends extra attributes of reports along
         if verdict not in (None, Verdict.PASSED):
             self._note_red(item, report, error, verdict)
@@ -273,8 +277,6 @@ class Run:
         for properties in (item.user_properties, report.user_properties):
             properties.append(("verdict", verdict.value))
         if self.allure is not None and not self._red:
-            if report.when == "setup":
-                self.allure.describe(item, self._requirements(item), self._command(item, [], None))
             self.allure.verdict(verdict, str(error) if isinstance(error, HarnessError) else None)
         self._red = True
 
@@ -284,15 +286,21 @@ class Run:
         errors, self.worlds.between = self.worlds.between, []
         for error in errors:
             # A worker of pytest-xdist may only report on the test it was given.
-            node = item.nodeid if hasattr(self.config, "workerinput") else f"{item.location[0]}::{name}"
+            own = not hasattr(self.config, "workerinput")
+            node = f"{item.location[0]}::{name}" if own else item.nodeid
             text = f"{type(error).__name__}: {error}"
             report = pytest.TestReport(
                 node, (item.location[0], None, name), {}, "failed", text, "call", user_properties=[("verdict", "error")]
             )
-            report.harness = {"requirements": [], "verdict": verdict_of(error).value}  # type: ignore[attr-defined]
+            verdict = verdict_of(error)
+            facts: dict[str, Any] = {"requirements": [], "verdict": verdict.value, "message": plain_message(text)}
+            if own and self._wants_facts:
+                command = replay_command(item, self.worlds, shared=True)
+                facts["evidence"] = facts_of([], command, self.config.rootpath)
+            report.harness = facts  # type: ignore[attr-defined]
             item.ihook.pytest_runtest_logreport(report=report)
             if self.allure is not None:
-                self.allure.between_tests(name, verdict_of(error), text)
+                self.allure.between_tests(name, verdict, text)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

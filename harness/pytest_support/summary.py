@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,6 @@ class Summary:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.matrix = Matrix(requirements_of(config), partial=is_partial(config))
-        self.counts: dict[Verdict, int] = {}
         self.durations: dict[str, float] = {}
         self.environment: dict[str, str] = {}
         self.recordings: list[str] = []
@@ -57,7 +57,6 @@ class Summary:
             return
         verdict = Verdict(facts["verdict"])
         self.matrix.judge(report.nodeid, verdict)
-        self.counts[verdict] = self.counts.get(verdict, 0) + 1
         if verdict in (Verdict.BLOCKED, Verdict.INCONCLUSIVE):
             self.unfit.append((verdict, report))
 
@@ -104,7 +103,8 @@ class Summary:
             self._write_json(self.config.invocation_params.dir / path, tests)
         folder = self.config.getoption("--alluredir", None)
         if folder and not self.config.getoption("--collect-only"):
-            write_run_files(Path(folder), self.environment | describe_software(), metrics(tests))
+            benches = "-".join(sorted({each["name"] for each in self.benches.values()}))
+            write_run_files(Path(folder), self.environment | describe_software(), benches, metrics(tests))
             if self.matrix.claims:
                 from harness.evidence.allure_results import attach_to_run
 
@@ -140,7 +140,7 @@ class Summary:
         for verdict, report in self.unfit:
             terminalreporter.write_sep("_", f"{verdict.upper()} {report.head_line}", yellow=True)
             terminalreporter.write_line(report.longreprtext)
-        if not self.counts:
+        if not self.matrix.verdicts:
             return
         terminalreporter.write_sep("=", "vehicle-harness")
         self._write_verdicts(terminalreporter)
@@ -151,7 +151,8 @@ class Summary:
 
     def _write_verdicts(self, out: pytest.TerminalReporter) -> None:
         out.write("verdicts      ")
-        found = [(str(verdict), self.counts[verdict]) for verdict in Verdict if verdict in self.counts]
+        counts = Counter(self.matrix.verdicts.values())
+        found = [(str(verdict), counts[verdict]) for verdict in Verdict if verdict in counts]
         for index, (word, count) in enumerate(found):
             out.write(", " if index else "")
             out.write(f"{count} {word}", **{_COLOURS[word]: True})

@@ -108,6 +108,7 @@ class Share:
             since=self.since,
             recording=None if recording is None else (recording.path, recording.sha256),
             loads=self._loads() if loads and recording is None else {},
+            protective=bench.world.blueprint.protective,
         )
 
     def _loads(self) -> dict[str, float]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness import Bench, ms, percent, s
-from harness.errors import ExpectationFailed, Inconclusive
+from harness.errors import ExpectationFailed, Inconclusive, MonitorViolation
 from harness.evidence.events import Claim, Event
 from harness.evidence.lanes import plot_of
-from harness.evidence.plot import LANES
+from harness.evidence.plot import LANES, render
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdict_table import FEW, ROWS, judged, verdict_fragment, verdict_page
 from harness.evidence.verdicts import Verdict
@@ -202,3 +202,48 @@ def test_an_incident_without_claim_is_in_the_table_too() -> None:
     assert "no &lt;such&gt; frame" in verdict_fragment(judged([record]))
     assert "tolerance" not in verdict_fragment(judged([record])), "nothing stands in that column"
     assert verdict_fragment([]) == ""
+
+
+def test_a_table_on_top_of_a_test_stays_short_however_much_went_wrong() -> None:
+    text = verdict_fragment([event(number, Verdict.FAILED) for number in range(300)])
+    assert text.count("<tr") == FEW + 1 and "expected &lt;0&gt;" in text
+    assert "and 292 more, 292 of which did not pass" in text
+    assert verdict_page([event(number, Verdict.FAILED) for number in range(500)]).count("<tr") == 501
+
+
+def test_a_violation_stands_in_the_table_once(lamp: Bench) -> None:
+    with pytest.raises(MonitorViolation), lamp.watch("always(Level <= 10)"):
+        lamp.set("BrakePedal", 40 * percent)
+        lamp.wait(1 * s)
+    kinds = [(each.kind, each.verdict) for each in lamp.journal if each.verdict is not None]
+    assert kinds == [("incident", Verdict.FAILED), ("expectation", Verdict.FAILED)]
+    (shown,) = judged([record_of(lamp)])
+    assert shown.claim is not None and shown.claim.expected == "always(Level <= 10 %)"
+
+
+def test_a_limit_that_is_just_missed_has_no_negative_zero(lamp: Bench) -> None:
+    lamp.set("BrakePedal", 40 * percent)
+    lamp.wait(200 * ms)
+    with pytest.raises(ExpectationFailed):
+        lamp.stays(lamp.signal("Level") < lamp.signal("Level").value, during=100 * ms)
+    assert claim(lamp).margin == "0 %"
+
+
+def test_what_cannot_be_told_is_not_drawn_as_violated(lamp: Bench) -> None:
+    lamp.wait(1 * s)
+    with pytest.raises(Inconclusive):
+        lamp.stays(lamp.signal("HazardSwitch") == "Off", during=100 * ms)
+    plot = plot_of(record_of(lamp), last(lamp))
+    assert plot is not None and plot.passed is None
+    assert "not told" in render(plot) and "violated" not in render(plot)
+
+
+def test_a_plot_says_from_when_on_frames_are_kept(lamp: Bench) -> None:
+    stimulus = lamp.set("BrakePedal", 4 * percent)
+    lamp.wait(100 * s)
+    with pytest.raises(Inconclusive):
+        lamp.expect(lamp.signal("Level") > 100, within=200 * s, after=stimulus)
+    plot = plot_of(record_of(lamp), last(lamp))
+    assert plot is not None
+    (mark,) = [each for each in plot.marks if each.text == "frames before are not kept"]
+    assert 30 * s < mark.time < 45 * s

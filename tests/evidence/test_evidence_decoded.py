@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from harness import Bench, s
 from harness.evidence.decoded import ROWS, changes, changes_page
 from harness.evidence.events import Event
 from harness.evidence.record import Seen, WorldRecord
 from harness.evidence.verdicts import Verdict
 from harness.frames import ErrorFrame, Frame, Received
+from harness.pytest_support.worlds import OpenWorld, Share
 from harness.signals.database import load_database
 
 LAMP = Path(__file__).parents[1] / "bench" / "data" / "lamp.dbc"
@@ -18,7 +20,8 @@ LAMP = Path(__file__).parents[1] / "bench" / "data" / "lamp.dbc"
 
 @pytest.fixture(scope="module")
 def record() -> WorldRecord:
-    return WorldRecord("lamp", Path("lamp.toml"), 0, {"can": (load_database(LAMP),)}, {}, ())
+    protective = frozenset({"can.Pedals.PedalsCrc", "can.Pedals.PedalsCounter"})
+    return WorldRecord("lamp", Path("lamp.toml"), 0, {"can": (load_database(LAMP),)}, {}, (), protective=protective)
 
 
 def lamps(time: int, on: int, level: int = 0) -> Received:
@@ -94,3 +97,13 @@ def test_a_long_table_is_cut_to_the_rows_closest_to_the_verdict(record: WorldRec
 
 def test_an_empty_table(record: WorldRecord) -> None:
     assert "<table>" in changes_page(record, [], 5)
+
+
+def test_protection_that_only_the_bench_file_declares_is_left_out_too() -> None:
+    bench = Bench.open(Path(__file__).parents[2] / "benches" / "virtual.toml")
+    bench.set("DriverDoor", 1)
+    bench.wait(1 * s)
+    record = Share(OpenWorld(bench)).record()
+    names = {value.partition(" = ")[0] for each in changes(record, record.frames) for value in each.values}
+    assert "DriverDoor" in names
+    assert names.isdisjoint({"DoorStatusCrc", "DoorStatusCounter", "PedalsCrc", "PedalsCounter"})

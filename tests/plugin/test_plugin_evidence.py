@@ -112,14 +112,14 @@ def test_a_test_that_came_to_no_world_has_its_command_too(outcome: Outcome) -> N
 
 
 def test_metrics_of_the_run(outcome: Outcome) -> None:
-    found = json.loads((outcome.folder / "results" / "performance.json").read_text())
+    found = json.loads((outcome.folder / "results" / "lamp-perf.json").read_text())
     by_key: dict[str, list[float]] = {}
     for each in found:
         assert each.keys() >= {"id", "key", "value", "start", "stop", "unit", "title", "better", "groupTitle"}
         by_key.setdefault(each["key"], []).append(each["value"])
-    assert len(by_key["reaction time of BrakeLamp == On"]) == 2
-    assert by_key["margin of stays Level <= 10 % during 100 ms"] == [6]
-    assert all(0 < value < 20 for value in by_key["bus load of can"])
+    assert len(by_key["reaction time of BrakeLamp == On, lamp"]) == 2
+    assert by_key["margin of stays Level <= 10 % during 100 ms, lamp"] == [6]
+    assert all(0 < value < 20 for value in by_key["bus load of can, lamp"])
     assert len({each["id"] for each in found}) == len(found)
 
 
@@ -174,3 +174,72 @@ def test_the_place_is_relative_to_where_pytest_was_called(project: Project, tmp_
     project.suite("def test_a(bench):\n    pass\n")
     project.run("--evidence", str(tmp_path / "deep" / "evidence.json"))
     assert json.loads((tmp_path / "deep" / "evidence.json").read_text())["verdicts"]["passed"] == 1
+
+
+def test_metrics_of_a_run_on_another_bench_do_not_replace_those_of_the_first(project: Project) -> None:
+    project.suite("def test_a(bench):\n    bench.wait(200 * ms)\n")
+    lamp = project.folder / "bench" / "lamp.toml"
+    (project.folder / "bench" / "rack.toml").write_text(lamp.read_text().replace('"lamp"', '"rack 7"', 1))
+    for bench in ("lamp", "rack"):
+        project.run("--bench", f"bench/{bench}.toml", allure=True)
+    files = sorted((project.folder / "results").glob("*-perf.json"))
+    assert [path.name for path in files] == ["lamp-perf.json", "rack-7-perf.json"]
+    assert [json.loads(path.read_text())[0]["key"] for path in files] == [
+        "bus load of can, lamp",
+        "bus load of can, rack 7",
+    ]
+
+
+def test_a_set_up_that_fails_leaves_evidence_like_a_test(project: Project) -> None:
+    project.suite(
+        """
+@pytest.fixture
+def pressed(bench):
+    bench.wait(1 * s)
+    bench.set("BrakePedal", 40 * percent)
+    bench.expect(bench.signal("BrakeLamp") == "On", within=20 * ms)
+
+def test_a(pressed):
+    pass
+"""
+    )
+    outcome = project.run("--evidence", "evidence.json", allure=True)
+    (check,) = by_name(run_of(outcome))["test_a"]["checks"]
+    assert (check["verdict"], check["expected"]) == ("failed", "BrakeLamp == On within 20 ms")
+    result = outcome.results["test_a"]
+    assert result["name"] == "A" and "Run again" in result["description"] and "<table" in result["descriptionHtml"]
+    names = {each["name"].partition(" ")[0] for each in result["steps"][-1]["attachments"]}
+    assert names == {"plot", "values", "frames"}
+    assert {each["name"] for each in result["attachments"]} >= {"verdicts"}
+
+
+def test_what_goes_wrong_between_tests_and_in_tear_down_is_counted_once(project: Project) -> None:
+    project.suite(
+        """
+@pytest.fixture(scope="module")
+def shared(open_bench):
+    with open_bench() as bench:
+        yield bench
+        bench.send("can", Frame(0x7AB))
+        bench.wait(1 * s)
+
+@pytest.fixture
+def checked(bench):
+    yield
+    assert bench.signal("Level").value == 3
+
+def test_first(checked):
+    pass
+
+def test_last(shared):
+    shared.wait(1 * s)
+"""
+    )
+    outcome = project.run("--evidence", "evidence.json")
+    run = run_of(outcome)
+    assert outcome.code == 1
+    assert sum(run["verdicts"].values()) == len(run["tests"])
+    assert f"verdicts      {run['verdicts']['passed']} passed" in outcome.out or not run["verdicts"]["passed"]
+    assert by_name(run)["test_first"]["verdict"] == "failed"
+    assert all(test["message"] for test in run["tests"] if test["verdict"] == "failed")
+    assert run["verdicts"]["failed"] == 2
