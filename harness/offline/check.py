@@ -22,10 +22,13 @@ from harness.logs.problems import LogProblem
 from harness.logs.reading import Log, open_log
 from harness.monitors.blocks import ContractColumns
 from harness.monitors.monitor import Outcome, Violation
+from harness.monitors.sleep import NetworkSleep
 from harness.offline.check_bench import CheckBench
 from harness.offline.check_fit import better_fit
 from harness.temporal.offline import Chunks
+from harness.units import time_text
 
+NO_TIME = time_text(0)
 PROPERTIES = "properties"
 """The family of temporal properties."""
 BEFORE_NS, AFTER_NS = 200_000_000, 100_000_000
@@ -63,9 +66,11 @@ class CheckResult:
 class Checked:
     """One recording, judged.
 
-    verdict: of the whole; reason: why it is neither passed nor failed, "" otherwise. begin, end: its first and last
-    frame, ns since it began. frames: how many were judged, error frames included. channels: the bench's, each with
-    that in the file. unknown: unknown frames by channel and identifier. remarks: what a reader should know.
+    verdict: of the whole; reason: what no check says about it (damage, unknown frames, that it cannot be read), ""
+    otherwise. begin, end: its first frame, and
+    its last one or the end that it tells itself, ns since it began. frames: how many were judged, error frames
+    included. channels: the bench's, each with that in the file. unknown: unknown frames by channel and identifier.
+    remarks: what a reader should know.
     """
 
     path: Path
@@ -156,10 +161,11 @@ class _Pass:
 
     def finish(self, damaged: Damaged) -> Checked:
         """Nothing more comes: what everything came to."""
-        end = self._latest
+        # Who recorded may have listened for longer than anything was sent: silence counts too.
+        end = max(self._latest, self._log.end or 0) if self._frames else self._latest
         self._problems = tuple(self._log.problems)
         results = [*self._contract_results(end), *self._property_results(end)] if self._frames else []
-        remarks = self._remarks()
+        remarks = self._remarks(results)
         verdict, reason = self._verdict(results, damaged)
         return Checked(
             self._log.path, _sha256(self._log.path), verdict, reason, self._begin, end, self._frames, self.channels,
@@ -193,7 +199,7 @@ class _Pass:
         verdict = worst(found) or Verdict.INCONCLUSIVE
         problems = self._problems
         if problems and damaged == "fail":
-            return Verdict.FAILED, ""
+            return Verdict.FAILED, "the recording is damaged"
         if problems and damaged == "inconclusive" and verdict is Verdict.PASSED:
             return Verdict.INCONCLUSIVE, "the recording is damaged: what was lost cannot be judged"
         if verdict is Verdict.INCONCLUSIVE:
@@ -201,7 +207,7 @@ class _Pass:
             return verdict, doubts[0] if doubts else "there was nothing to judge"
         return verdict, ""
 
-    def _remarks(self) -> tuple[str, ...]:
+    def _remarks(self, results: Sequence[CheckResult]) -> tuple[str, ...]:
         """What a reader should know beside the verdicts."""
         found = [f"damaged at {problem}" for problem in self._problems]
         missing = [name for name in self._bench.messages if name not in self.channels]
@@ -210,6 +216,13 @@ class _Pass:
         for name, count in self._others.items():
             if count:
                 found.append(f"channel {name} is none of the bench's: {count:,} frames were not judged")
+        for each in results:
+            asleep = (
+                dict(each.outcome.statistics).get("asleep", NO_TIME) if each.family == NetworkSleep.family else NO_TIME
+            )
+            if asleep != NO_TIME:
+                channel = each.outcome.check.rpartition(" ")[2]
+                found.append(f"{channel} was silent as a whole for {asleep}: taken for sleep, dead would look the same")
         unknown = self._contract.unknown
         if unknown:
             listed = [f"{channel} {id_text(key)} ({count:,})" for (channel, key), count in unknown.most_common(8)]

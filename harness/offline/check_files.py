@@ -17,6 +17,7 @@ from harness.monitors.monitor import Violation
 from harness.offline.check import Checked, CheckResult
 from harness.offline.check_text import margin_text
 
+WHOLE = "recording as a whole"
 VERSION = 1
 """Of the JSON file; it changes when a reader of the old form could be misled."""
 
@@ -27,13 +28,16 @@ _HEAD = (
 
 
 def csv_text(checked: Sequence[Checked]) -> str:
-    """A row per recording and check."""
+    """A row per recording and check, and one for each recording as a whole."""
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_HEAD)
     for recording in checked:
         for each in recording.results:
             writer.writerow(_row(recording, each))
+        whole = dict(zip(_HEAD, [str(recording.path), "recording", WHOLE], strict=False))
+        whole |= {"verdict": recording.verdict.value, "doubt": recording.reason}
+        writer.writerow([whole.get(name, "") for name in _HEAD])
     return file.getvalue()
 
 
@@ -129,11 +133,12 @@ def junit_text(checked: Sequence[Checked]) -> str:
             if counts_as:
                 counts[counts_as] += 1
                 ET.SubElement(case, counts_as, message=_message(each)).text = _details(each)
-        whole = ET.SubElement(suite, "testcase", classname="recording", name="recording as a whole")
+        whole = ET.SubElement(suite, "testcase", classname="recording", name=WHOLE)
         if recording.reason or recording.verdict not in (Verdict.PASSED, Verdict.FAILED):
-            counts["error"] += 1
+            counts_as = "failure" if recording.verdict is Verdict.FAILED else "error"
+            counts[counts_as] += 1
             text = f"{recording.verdict.value.upper()}: {recording.reason}"
-            ET.SubElement(whole, "error", message=text).text = "\n".join(recording.remarks)
+            ET.SubElement(whole, counts_as, message=text).text = "\n".join(recording.remarks)
         suite.set("tests", str(len(recording.results) + 1))
         suite.set("failures", str(counts["failure"]))
         suite.set("errors", str(counts["error"]))

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from harness.offline.check import Checked, Progress
     from harness.offline.check_bench import CheckBench
 
-EXIT = {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3, Verdict.BLOCKED: 4, Verdict.ERROR: 5}
-"""Exit codes by the verdict of the worst recording; 2: options or files are wrong, nothing was judged."""
+EXIT = {Verdict.PASSED: 0, Verdict.FAILED: 1, Verdict.INCONCLUSIVE: 3, Verdict.BLOCKED: 4}
+"""Exit codes by the verdict of the worst recording; 2: options or files are wrong, or a recording is unreadable."""
 USAGE = 2
 BAR = 30
 
@@ -83,6 +83,7 @@ class Job:
 
 def _run(options: Namespace) -> int:
     from harness.monitors.contract import bus_contract
+    from harness.offline.check import Checked
     from harness.offline.check_bench import CheckBench
     from harness.offline.check_text import summary_of, text_of
 
@@ -91,20 +92,19 @@ def _run(options: Namespace) -> int:
     job = Job(options.bench, options.properties, contract, channels, options.damaged, options.allure is not None)
     bench = CheckBench.load(job.bench, job.properties, job.contract)
     found: list[Checked] = []
-    errors: list[str] = []
-    for outcome in _judged(options.recordings, job, bench, options.jobs):
+    for path, outcome in zip(options.recordings, _judged(options.recordings, job, bench, options.jobs), strict=True):
         if isinstance(outcome, str):
-            errors.append(outcome)
+            # It is in no report otherwise, and whoever reads only that would take the rest for everything.
+            found.append(Checked(path, "", Verdict.ERROR, outcome, 0, 0, 0, {}, []))
             print(f"harness check: {outcome}", file=sys.stderr)
             continue
         found.append(outcome)
         print(text_of(outcome, statistics=options.statistics, limit=options.limit), end="\n\n", flush=True)
-    if len(options.recordings) > 1 and found:
+    if len(options.recordings) > 1:
         print(summary_of(found))
     _write(options, bench, found)
-    if errors:
-        return USAGE
-    return EXIT[worst([each.verdict for each in found]) or Verdict.INCONCLUSIVE]
+    verdicts = [each.verdict for each in found]
+    return USAGE if Verdict.ERROR in verdicts else EXIT[worst(verdicts) or Verdict.INCONCLUSIVE]
 
 
 def _judged(paths: Sequence[Path], job: Job, bench: CheckBench, jobs: int) -> Iterator[Checked | str]:
