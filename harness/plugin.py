@@ -110,6 +110,9 @@ def pytest_configure(config: pytest.Config) -> None:
             check_results_folder(Path(folder))
         except ReportError as error:
             raise pytest.UsageError(str(error)) from error
+    if evidence and not hasattr(config, "workerinput"):
+        # A run that breaks before its first test must not leave an earlier one's.
+        (config.invocation_params.dir / evidence).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -175,9 +178,15 @@ class Gate:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Wake up when a worker reports a test that used the harness."""
-        if hasattr(report, "harness") and not hasattr(self.config, "workerinput"):
+        """Wake up when a worker reports a test that used the harness; of one that died, pytest-xdist itself reports."""
+        if hasattr(self.config, "workerinput"):
+            return
+        if hasattr(report, "harness"):
             summary_of(self.config).take(report)
+        elif report.failed and report.when not in ("setup", "call", "teardown"):
+            summary = self.config.pluginmanager.get_plugin("harness-summary")
+            if summary is not None:
+                summary.take_crash(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -17,6 +17,7 @@ from harness.evidence.matrix import NOT_COLLECTED, NOT_COVERED, NOT_RUN, Matrix
 from harness.evidence.metrics import metrics
 from harness.evidence.verdicts import Verdict
 from harness.pytest_support.collection import is_partial
+from harness.pytest_support.replay import quoted
 from harness.pytest_support.requirements import requirements_of
 
 SLOWEST = 5
@@ -59,6 +60,15 @@ class Summary:
         self.matrix.judge(report.nodeid, verdict)
         if verdict in (Verdict.BLOCKED, Verdict.INCONCLUSIVE):
             self.unfit.append((verdict, report))
+
+    def take_crash(self, report: pytest.TestReport) -> None:
+        """Take the report of a test during which its worker died: it has no verdict of its own."""
+        facts: dict[str, Any] = {"requirements": [], "verdict": Verdict.ERROR.value, "message": report.longreprtext}
+        if report.nodeid not in self.tests:
+            command = f"pytest {quoted(report.nodeid, always=True)}"
+            facts["evidence"] = {"command": command, "worlds": [], "checks": [], "checks_left_out": 0}
+        report.harness = facts  # type: ignore[attr-defined]
+        self.take(report)
 
     def _take_evidence(self, node: str, facts: Mapping[str, Any]) -> None:
         if facts.get("evidence"):

@@ -243,3 +243,21 @@ def test_last(shared):
     assert by_name(run)["test_first"]["verdict"] == "failed"
     assert all(test["message"] for test in run["tests"] if test["verdict"] == "failed")
     assert run["verdicts"]["failed"] == 2
+
+
+def test_a_test_during_which_its_worker_dies_is_an_error(project: Project) -> None:
+    project.suite(
+        "import os\n\ndef test_dies(bench):\n    os._exit(3)\n\ndef test_lives(bench):\n    bench.wait(1 * ms)\n"
+    )
+    outcome = project.run("--evidence", "evidence.json", "-n", "1", fresh=True)
+    tests = by_name(run_of(outcome))
+    assert (tests["test_dies"]["verdict"], tests["test_lives"]["verdict"]) == ("error", "passed")
+    assert "crashed" in tests["test_dies"]["message"] and "1 passed, 1 error" in outcome.out
+
+
+def test_a_run_that_does_not_begin_leaves_no_evidence_of_an_earlier_one(project: Project) -> None:
+    project.suite("def test_a(bench):\n    pass\n")
+    assert run_of(project.run("--evidence", "evidence.json"))["verdicts"]["passed"] == 1
+    project.suite("def test_a(bench)\n    pass\n")
+    assert project.run("--evidence", "evidence.json").code == 2
+    assert not (project.folder / "evidence.json").exists()
