@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from heapq import heappop, heappush, heapreplace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -31,15 +30,16 @@ if TYPE_CHECKING:
     from harness.temporal.formula import Formula
 
 Receive = Callable[[Received], Sequence[Violation]]
-_ASKED_ANYWAY = 32
-"""Now and then a monitor is told the time although it is not due, so that it can add up what it has gathered."""
+_TOLD_ANYWAY = 64
+"""Every so many deadlines all monitors are told the time, due or not, so that they can add up what they gathered."""
+_NEVER = 1 << 62
 
-Route = tuple[Callable[[Received], bool], tuple[Receive, ...], tuple[Receive, ...], tuple[int, ...]]
-"""What takes a frame that is just the next one, who gets that frame all the same, who gets any other one, and which of
-the monitors are to be asked for their deadline after it."""
+Route = tuple[Callable[[Received], bool], tuple[Receive, ...], tuple[Receive, ...], tuple[int, ...], tuple[int, ...]]
+"""What takes a frame that is just the next one, who gets that frame all the same, who gets any other one; which of the
+monitors are to be asked after it when they are due, if they were not, and which in any case."""
 
 _ROUTES_LIMIT = 4096
-_AHEAD_NS = 10_000_000
+_AHEAD_NS = 20_000_000
 """Monitors that were to be asked so soon are asked along: mostly frames have moved their deadlines on by then."""
 
 
@@ -58,9 +58,8 @@ class Watching:
         self._monitors = tuple(monitors)
         self._index = {id(monitor): index for index, monitor in enumerate(self._monitors)}
         self._summary = Summary(self._monitors, bench.journal, strict=not whole_run)
-        self._heap: list[tuple[int, int]] = []
-        self._due: list[int | None] = [None] * len(monitors)
-        self._posted: int | None = None
+        self._asked: dict[int, int] = {}  # when to ask which monitor whether it is due: at the latest when it is
+        self._posted = _NEVER
         self._steady: dict[tuple[str, int], Steady] = {}
         self._turn = 0
         self._ended = False
@@ -77,7 +76,7 @@ class Watching:
 
     def _tap(self, channel: str) -> Callable[[Received], None]:
         routes: dict[int, Route] = {}
-        known, monitors, dues = routes.get, self._monitors, self._due
+        known, monitors, noted = routes.get, self._monitors, self._asked
 
         def receive(rx: Received) -> None:
             frame = rx[2]
@@ -87,15 +86,24 @@ class Watching:
                 if len(routes) >= _ROUTES_LIMIT:
                     routes.clear()
                 route = routes[key] = self._route(channel, key)
-            passes, others, every, asked = route
+            passes, others, every, woken, asked = route
+            if passes(rx):
+                if not others:
+                    return
+                receivers = others
+            else:
+                receivers = every
             error = None
-            for take in others if passes(rx) else every:
+            for take in receivers:
                 found = take(rx)
                 if found:
                     error = self._judge(take.__self__, found) or error  # type: ignore[attr-defined]  # a bound method
+            for index in woken:
+                if index not in noted:
+                    self._schedule(index)
             for index in asked:
-                due, noted = monitors[index].due, dues[index]
-                if due is not None and (noted is None or due < noted):
+                due = monitors[index].due
+                if due is not None and (index not in noted or due < noted[index]):
                     self._schedule(index)
             if error is not None:
                 raise error
@@ -106,13 +114,14 @@ class Watching:
         wanting = [index for index, monitor in enumerate(self._monitors) if _wants(monitor, channel, key)]
         every = [self._monitors[index] for index in wanting]
         asked = tuple(index for index in wanting if self._monitors[index].settles)
+        woken = tuple(index for index in wanting if getattr(self._monitors[index], "wakes", False))
+        receivers = tuple(monitor.receive for monitor in every)
         steady = self._steady.get((channel, key)) or steady_path(every)
         if steady is None:
-            receivers = tuple(monitor.receive for monitor in every)
-            return _never, receivers, receivers, asked
+            return _never, receivers, receivers, woken, asked
         self._steady[channel, key] = steady
         others = [monitor for monitor in every if monitor not in steady.checks]
-        return steady.passes, tuple(each.receive for each in others), tuple(each.receive for each in every), asked
+        return steady.passes, tuple(monitor.receive for monitor in others), receivers, woken, asked
 
     def _settle(self) -> None:
         for steady in self._steady.values():
@@ -133,16 +142,14 @@ class Watching:
 
     def _schedule(self, index: int) -> None:
         """Note when a monitor is due, if that is earlier than it was known to be."""
-        due, known = self._monitors[index].due, self._due[index]
-        if due is None or (known is not None and known <= due):
+        due = self._monitors[index].due
+        if due is None or self._asked.get(index, _NEVER) <= due:
             return
-        due = max(due, self._loop.now)
-        self._due[index] = due
-        heappush(self._heap, (due, index))
+        self._asked[index] = due = max(due, self._loop.now)
         self._post(due)
 
     def _post(self, due: int) -> None:
-        if self._posted is None or due < self._posted:
+        if due < self._posted:
             self._posted = due
             self._loop.post(due, DEADLINE, self._advance, due)
 
@@ -150,32 +157,25 @@ class Watching:
         """An instant is over for which somebody has asked."""
         if self._ended or time != self._posted:
             return
-        heap, dues, monitors, error = self._heap, self._due, self._monitors, None
+        self._posted = _NEVER
+        noted, monitors, error = self._asked, self._monitors, None
+        self._turn += 1
+        anyway = not self._turn % _TOLD_ANYWAY
         ahead = time + _AHEAD_NS
-        while heap and heap[0][0] <= ahead:
-            noted, index = heap[0]
-            if dues[index] != noted:
-                heappop(heap)  # it was brought forward, and has been asked since
-                continue
+        for index in range(len(monitors)) if anyway else sorted([each for each, at in noted.items() if at <= ahead]):
             monitor = monitors[index]
             due = monitor.due
-            self._turn += 1
-            if due is None or due <= time or not self._turn % _ASKED_ANYWAY:
+            if anyway or (due is not None and due <= time):
                 found = monitor.advance(time)
                 if found:
                     error = self._judge(monitor, found) or error
                 due = monitor.due
-            if due is None:
-                dues[index] = None
-                heappop(heap)
-                continue
-            if due <= noted and noted > time:
-                break  # the next that is really due
-            dues[index] = due = max(due, time + 1)
-            heapreplace(heap, (due, index))
-        self._posted = None
-        if heap:
-            self._post(heap[0][0])
+            if due is not None:
+                noted[index] = due if due > time else time + 1
+            elif index in noted:
+                del noted[index]
+        if noted:
+            self._post(min(noted.values()))
         if error is not None:
             raise error
 

@@ -62,9 +62,9 @@ class Hearing:
     def look(self, horizon: int) -> None:
         """Look whether the network sleeps, at all instants before ``horizon`` (ns) at which its fold would."""
         sleep = self.sleep
-        if sleep is None or sleep.due is None:
+        if sleep is None or sleep.look is None:
             return
-        looks = np.arange(sleep.due, horizon, sleep.step)
+        looks = np.arange(sleep.look, horizon, sleep.step)
         network = self.network
         last = network[np.maximum(np.searchsorted(network, looks, "right") - 1, 0)]
         asleep = looks[last <= looks - sleep.period]

@@ -16,6 +16,8 @@ class Check:
     family: ClassVar[str]
     """What the checks of its sort are called together."""
     settles = False
+    wakes = False
+    """Whether a frame may make it due while it was not."""
     title: str
 
     def __init__(self) -> None:

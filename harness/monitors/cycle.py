@@ -56,6 +56,7 @@ class CycleCheck(Check):
         """When the last frame ended, ns; long ago where there was none."""
         self._sleep = sleep
         self._settle = 0  # how long a gap stays open before it is certain
+        self._patience = self.longest
         self.low = low
         """The shortest gap that changes nothing but the statistics, ns; while every frame is looked at, endless."""
         self._strict_from = 0  # until then no gap is judged for being short
@@ -75,6 +76,7 @@ class CycleCheck(Check):
         """The first frame is due from here."""
         super().begin(time)
         self._settle = 0 if self._sleep is None else self._sleep.settle
+        self._patience = self.longest + self._settle
         self.restart(time)
 
     def restart(self, since: int) -> None:
@@ -87,7 +89,7 @@ class CycleCheck(Check):
     def due(self) -> int:
         """When the open gap becomes a violation, ns; once it has been reported, when to look again."""
         if self._mode == _RUNNING:
-            return self.last + self.longest + self._settle
+            return self.last + self._patience
         if self._mode == _FIRST:
             return self._begin + self.first + self._settle
         return self._look
@@ -240,6 +242,7 @@ class NodeCheck(Check):
         self._checks = tuple(checks)
         self._first = max(fastest.first, self.longest)
         self._sleep = sleep
+        self._settle = 0  # how long a silence stays open before it is certain
         self._begin = 0
         self._look: int | None = 0
         self._reported: int | None = None
@@ -251,6 +254,7 @@ class NodeCheck(Check):
     def begin(self, time: int) -> None:
         """The node is to be heard from here."""
         super().begin(time)
+        self._settle = 0 if self._sleep is None else self._sleep.settle
         self.restart(time)
 
     def restart(self, since: int) -> None:
@@ -267,14 +271,11 @@ class NodeCheck(Check):
     @property
     def due(self) -> int:
         """When its silence becomes a violation, ns; after one, when to see whether it is back."""
-        if self._look is not None:
-            return self._look
-        due = self._deadline
-        return due if self._sleep is None else due + self._sleep.settle
+        return self._deadline + self._settle if self._look is None else self._look
 
     @property
     def _deadline(self) -> int:
-        last = self.last
+        last = max([check.last for check in self._checks])
         return self._begin + self._first if last < self._begin else last + self.longest
 
     @property

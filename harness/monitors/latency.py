@@ -25,7 +25,7 @@ class LatencyCheck(Check):
     """
 
     family = "gateway latencies"
-    settles = True
+    wakes = True
 
     def __init__(self, source: MessageRule, copy: MessageRule, within: int, sleep: NetworkSleep | None = None) -> None:
         super().__init__()

@@ -56,7 +56,8 @@ class NetworkSleep(Check):
     def listen_to(self, sleeper: Sleeper) -> None:
         """A message of a node that keeps the network awake."""
         self._awake.append(sleeper)
-        self.period = 2 * min(each.cycle for each in self._awake)
+        self._awake.sort(key=lambda each: each.cycle)  # the fastest is asked first, and mostly knows
+        self.period = 2 * self._awake[0].cycle
 
     @property
     def step(self) -> int:
@@ -69,9 +70,18 @@ class NetworkSleep(Check):
         return SPREAD_NS + self.period
 
     @property
-    def due(self) -> int | None:
+    def look(self) -> int | None:
         """When to look next, ns; None without anybody to listen to."""
         return self._look if self._awake else None
+
+    @property
+    def due(self) -> int | None:
+        """The next look that the fastest message does not answer already, as it was heard within a period before."""
+        if not self._awake:
+            return None
+        look = self._look
+        answered = self._awake[0].last + self.period - look
+        return look if answered <= 0 else look - -answered // self.step * self.step
 
     def wants(self, channel: str) -> Container[int]:
         """Nothing: the checks of the messages know when they were heard."""
@@ -84,11 +94,11 @@ class NetworkSleep(Check):
 
     def advance(self, time: int) -> Sequence[Violation]:
         """Has anybody been heard?"""
-        while self._awake and time >= self._look:
-            if not self._heard_from(self._look - self.period + 1):
-                self.slept = self._look
+        while (look := self.due) is not None and look <= time:
+            if not self.awake(look + 1):
+                self.slept = look
                 self._times += 1
-            self._look += self.step
+            self._look = look + self.step
         return NOTHING
 
     @property
@@ -103,9 +113,7 @@ class NetworkSleep(Check):
 
     def awake(self, time: int) -> bool:
         """Whether somebody has been heard within the last :attr:`period` before ``time`` (ns)."""
-        return self._heard_from(time - self.period)
-
-    def _heard_from(self, since: int) -> bool:
+        since = time - self.period
         for each in self._awake:  # noqa: SIM110  # mostly the first, for which a generator costs too much
             if each.last >= since:
                 return True
