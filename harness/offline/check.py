@@ -24,7 +24,7 @@ from harness.monitors.blocks import ContractColumns
 from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.sleep import NetworkSleep
 from harness.offline.check_bench import CheckBench
-from harness.offline.check_fit import better_fit
+from harness.offline.check_fit import better_fit, same_groups
 from harness.temporal.offline import Chunks
 from harness.units import time_text
 
@@ -231,9 +231,9 @@ class _Pass:
                 f"{len(unknown)} identifiers are in no database, {unknown.total():,} of {self._frames:,} frames: "
                 f"{', '.join(listed)}{more}"
             )
-            fit = better_fit(self._log, self._bench.known(list(self._bench.messages)), self.channels)
-            if fit:
-                found.append(fit)
+            known = self._bench.known(list(self._bench.messages))
+            fits = (better_fit(self._log, known, self.channels), same_groups(self._log, known, self.channels))
+            found += [fit for fit in fits if fit]
         return tuple(found)
 
 

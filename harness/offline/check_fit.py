@@ -8,6 +8,7 @@ from itertools import islice, permutations
 
 import numpy as np
 
+from harness.frames import EXTENDED
 from harness.logs.columns import ERROR
 from harness.logs.reading import Log
 
@@ -44,6 +45,40 @@ def better_fit(log: Log, known: Mapping[str, Collection[int]], channels: Mapping
         return ""
     options = " ".join(f"--channel {bench}={each}" for bench, each in best if each and _helps(seen[each], known[bench]))
     return f"with {options} the databases explain {most / total:.0%} of the frames instead of {now / total:.0%}"
+
+
+def same_groups(log: Log, known: Mapping[str, Collection[int]], channels: Mapping[str, str]) -> str:
+    """A remark for SAE J1939, NMEA 2000: how many frames differ from known ones in priority or addresses only.
+
+    Arguments as for :func:`better_fit`; "" where it is less than a twentieth of the frames.
+    """
+    seen = _identifiers(log)
+    found = sum(
+        count
+        for bench, own in channels.items()
+        for groups in [{parameter_group(key) for key in known[bench] if key & EXTENDED}]
+        for key, count in seen.get(own, Counter()).items()
+        if key & EXTENDED and key not in known[bench] and parameter_group(key) in groups
+    )
+    total = sum(counts.total() for counts in seen.values())
+    if not found or found < _BETTER * total:
+        return ""
+    return (
+        f"{found / total:.0%} of the frames differ from known ones in their J1939 priority or addresses only; frames "
+        "are found by their whole identifier: give the database's messages the addresses of this network"
+    )
+
+
+def parameter_group(key: int) -> int:
+    """The parameter group number (PGN) of a 29-bit identifier (SAE J1939-21, 5.2).
+
+    Below 240, the PDU format (PF) is followed by an address, which is no part of it.
+
+    >>> hex(parameter_group(0x0CF00400)), hex(parameter_group(0x18EAFF21))
+    ('0xf004', '0xea00')
+    """
+    group = key >> 8 & 0x3FFFF
+    return group if group >> 8 & 0xFF >= 240 else group & 0x3FF00
 
 
 def _helps(counts: Counter[int], keys: Collection[int]) -> bool:

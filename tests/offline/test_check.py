@@ -208,6 +208,19 @@ def test_a_database_that_does_not_fit_is_told_with_what_would(
     assert again.verdict is Verdict.PASSED
 
 
+def test_frames_of_known_parameter_groups_are_remarked(tmp_path: Path) -> None:
+    (tmp_path / "truck.dbc").write_text('VERSION ""\n\nBU_: ECM\n\nBO_ 2565866750 EEC1: 8 ECM\n', encoding="utf-8")
+    bench = tmp_path / "truck.toml"
+    bench.write_text('name = "truck"\n[channels.can]\ndatabase = "truck.dbc"\n', encoding="utf-8")
+    frames = [
+        Received(time * 10 * MS, "can", Frame(key, bytes(8), extended=True))
+        for time, key in enumerate((0x0CF00400, 0x18F00417, 0x18FEF100, 0x18EAFF00))
+    ]
+    path = write(tmp_path / "a.asc", frames)
+    found = check_recording(path, CheckBench.load(bench, [], bus_contract()))
+    assert any(remark.startswith("50% of the frames differ from known ones in their J1939") for remark in found.remarks)
+
+
 def test_a_few_unknown_frames_are_a_violation(seen: list[Received | ErrorFrame], tmp_path: Path) -> None:
     more = sorted([*seen, *(Received(n * 100 * MS, "can", Frame(0x7AB)) for n in range(1, 26))], key=lambda e: e.time)
     found = checked(write(tmp_path / "strange.asc", list(more)))
