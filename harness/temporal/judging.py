@@ -209,6 +209,13 @@ def has_deadline(formula: Formula) -> bool:
     return False
 
 
+def untold(operand: Formula, time: int, names: Sequence[str] = ()) -> str:
+    """Why an instant could not be told. names: the comparisons that had no value, and from when on; () where telling
+    that would need the whole past."""
+    missing = f"no valid value for {', '.join(names)}" if names else "a signal had no valid value"
+    return f"{operand.describe()} could not be told at {time_text(time)}: {missing}"
+
+
 def violation_of(
     part: Part, check: str, time: int, start: int, end: int, rho: float, actual: str, signals: tuple[LiveSignal, ...]
 ) -> Violation:

@@ -27,6 +27,7 @@ from harness.temporal.judging import (
     parts,
     prolonged,
     ready,
+    untold,
     violation_of,
 )
 from harness.temporal.operators import Statement
@@ -199,15 +200,16 @@ class _Demand:
     def _why(self, samples: Samples, time: int, end: int) -> str:
         """Which signals could not be known when the formula could not be told."""
         operand = self.tally.part.operand
-        stop = end if operand.horizon is None else min(time + operand.horizon, end)
+        if operand.horizon is None:
+            return untold(operand, time)
+        stop = min(time + operand.horizon, end)
         names = []
         for atom in atoms(operand):
             steps = samples.atom(atom, time - operand.history, stop)
             unknown = np.flatnonzero(steps.lo != steps.hi)
             if len(unknown):
                 names.append(f"{atom.describe()} from {time_text(int(steps.time[unknown[0]]))} on")
-        shown = self.tally.part.operand.describe()
-        return f"{shown} could not be told at {time_text(time)}: no valid value for {', '.join(names)}"
+        return untold(operand, time, names)
 
     def _doubt(self) -> None:
         if self._untold and self._ready.pending:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from harness.monitors.monitor import Violation
 from harness.signals.live import LiveSignal
 from harness.temporal.formula import UNKNOWN, Formula, Interval, atoms
-from harness.temporal.judging import LISTED, Part, Tally, blame, has_deadline, prolonged, ready, violation_of
+from harness.temporal.judging import LISTED, Part, Tally, blame, has_deadline, prolonged, ready, untold, violation_of
 from harness.temporal.online_atoms import Atoms
 from harness.temporal.online_margin import Deadlines
 from harness.temporal.online_spans import FOREVER, Spans
@@ -189,8 +189,10 @@ class Demand:
     def _why(self, time: int, now: int, of: Atoms) -> str:
         """Which signals could not be known when the formula could not be told."""
         operand = self._part.operand
+        if operand.horizon is None:
+            return untold(operand, time)
         begin = time - operand.history
-        stop = now if operand.horizon is None else min(time + operand.horizon, now)
+        stop = min(time + operand.horizon, now)
         excerpt = of.excerpt(begin, stop, stop)
         names = []
         for atom in atoms(operand):
@@ -200,8 +202,7 @@ class Demand:
                     names.append(f"{atom.describe()} from {time_text(start)} on")
                     break
                 start = max(start, end + 1)
-        shown = operand.describe()
-        return f"{shown} could not be told at {time_text(time)}: no valid value for {', '.join(names)}"
+        return untold(operand, time, names)
 
     def _violated(self, start: int, stop: int, rho: float, now: int, atoms: Atoms) -> None:
         tally = self.tally
