@@ -19,6 +19,7 @@ from harness.bench.outcomes import Summary
 from harness.errors import HarnessError, SignalError
 from harness.frames import EXTENDED, ErrorFrame, Received
 from harness.loop import DEADLINE
+from harness.monitors.check import Check, Receive
 from harness.monitors.contract import BusContract
 from harness.monitors.monitor import Monitor, Violation
 from harness.monitors.steady import Steady, steady_path
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from harness.signals.predicate import Predicate
     from harness.temporal.formula import Formula
 
-Receive = Callable[[Received], Sequence[Violation]]
 _TOLD_ANYWAY = 64
 """Every so many deadlines all monitors are told the time, due or not, so that they can add up what they gathered."""
 _NEVER = 1 << 62
@@ -114,14 +114,14 @@ class Watching:
         wanting = [index for index, monitor in enumerate(self._monitors) if _wants(monitor, channel, key)]
         every = [self._monitors[index] for index in wanting]
         asked = tuple(index for index in wanting if self._monitors[index].settles)
-        woken = tuple(index for index in wanting if getattr(self._monitors[index], "wakes", False))
-        receivers = tuple(monitor.receive for monitor in every)
+        woken = tuple(index for index in wanting if _wakes(self._monitors[index], channel, key))
+        receivers = tuple(_receiver(monitor, channel, key) for monitor in every)
         steady = self._steady.get((channel, key)) or steady_path(every)
         if steady is None:
             return _never, receivers, receivers, woken, asked
         self._steady[channel, key] = steady
         others = [monitor for monitor in every if monitor not in steady.checks]
-        return steady.passes, tuple(monitor.receive for monitor in others), receivers, woken, asked
+        return steady.passes, tuple(_receiver(monitor, channel, key) for monitor in others), receivers, woken, asked
 
     def _settle(self) -> None:
         for steady in self._steady.values():
@@ -159,17 +159,21 @@ class Watching:
             return
         self._posted = _NEVER
         noted, monitors, error = self._asked, self._monitors, None
-        self._turn += 1
-        anyway = not self._turn % _TOLD_ANYWAY
         ahead = time + _AHEAD_NS
-        for index in range(len(monitors)) if anyway else sorted([each for each, at in noted.items() if at <= ahead]):
+        now = []
+        for index in [index for index, asked in noted.items() if asked <= ahead]:
+            due = monitors[index].due
+            if due is not None and due > time:
+                noted[index] = due
+            else:
+                now.append(index)
+        self._turn += 1
+        for index in sorted(now) if self._turn % _TOLD_ANYWAY else range(len(monitors)):
             monitor = monitors[index]
+            found = monitor.advance(time)
+            if found:
+                error = self._judge(monitor, found) or error
             due = monitor.due
-            if anyway or (due is not None and due <= time):
-                found = monitor.advance(time)
-                if found:
-                    error = self._judge(monitor, found) or error
-                due = monitor.due
             if due is not None:
                 noted[index] = due if due > time else time + 1
             elif index in noted:
@@ -242,6 +246,14 @@ def watching(bench: Bench, monitors: Sequence[Monitor]) -> Iterator[None]:
     error = watch.finish()
     if error is not None:
         raise error
+
+
+def _receiver(monitor: Monitor, channel: str, key: int) -> Receive:
+    return monitor.receiver(channel, key) if isinstance(monitor, Check) else monitor.receive
+
+
+def _wakes(monitor: Monitor, channel: str, key: int) -> bool:
+    return isinstance(monitor, Check) and monitor.wakes(channel, key)
 
 
 def _never(rx: Received) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import ClassVar
 
 from harness.frames import ErrorFrame, Received
 from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.rules import KEPT, NOTHING
+
+Receive = Callable[[Received], Sequence[Violation]]
+"""Takes one frame."""
 
 
 class Check:
@@ -16,8 +19,6 @@ class Check:
     family: ClassVar[str]
     """What the checks of its sort are called together."""
     settles = False
-    wakes = False
-    """Whether a frame may make it due while it was not."""
     title: str
 
     def __init__(self) -> None:
@@ -40,6 +41,14 @@ class Check:
     def wants(self, channel: str) -> Container[int] | None:
         """What the check says."""
         raise NotImplementedError
+
+    def receiver(self, channel: str, key: int) -> Receive:
+        """What frames of this identifier are given to: :meth:`receive`, or the part of it that is meant for them."""
+        return self.receive
+
+    def wakes(self, channel: str, key: int) -> bool:
+        """Whether a frame of this identifier may make it due while it was not."""
+        return False
 
     def receive(self, rx: Received) -> Sequence[Violation]:
         """What the check does."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Container, Sequence
 
 from harness.frames import Received
-from harness.monitors.check import Check
+from harness.monitors.check import Check, Receive
 from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.rules import NOTHING, MessageRule
 from harness.monitors.sleep import NetworkSleep
@@ -25,7 +25,6 @@ class LatencyCheck(Check):
     """
 
     family = "gateway latencies"
-    wakes = True
 
     def __init__(self, source: MessageRule, copy: MessageRule, within: int, sleep: NetworkSleep | None = None) -> None:
         super().__init__()
@@ -34,8 +33,6 @@ class LatencyCheck(Check):
         self.within = within
         self.title = f"latency from {source.path} to {copy.path}"
         self._sleep = sleep
-        self._from = source.channel
-        self._apart = source.channel != copy.channel
         self._read = source.reading or (source.protector.check if source.protector is not None else None)
         self._patience = within + (sleep.settle if sleep is not None else 0)
         self._pending: deque[Received] = deque()
@@ -72,10 +69,20 @@ class LatencyCheck(Check):
             self._worst = max(latencies) if self._worst is None else max(self._worst, *latencies)
         self._pending = deque(waiting)
 
+    def wakes(self, channel: str, key: int) -> bool:
+        """A frame that is to be copied makes it wait."""
+        return channel == self.source.channel and key == self.source.message.key
+
+    def receiver(self, channel: str, key: int) -> Receive:
+        """What waits, or what ends the waiting."""
+        return self._wait if self.wakes(channel, key) else self._copied
+
     def receive(self, rx: Received) -> Sequence[Violation]:
         """A frame to be copied, or a copy."""
-        if rx[1] == self._from and (self._apart or rx.frame.key == self.source.message.key):
-            return self._wait(rx)
+        return self._wait(rx) if self.wakes(rx.channel, rx.frame.key) else self._copied(rx)
+
+    def _copied(self, rx: Received) -> Sequence[Violation]:
+        """A copy of the oldest frame that waits and may be its original."""
         pending = self._pending
         if not pending:
             return NOTHING  # copies of frames from before the begin
