@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from harness.errors import HarnessError, IntegrityError, MonitorViolation
+from harness.evidence.claims import margin_text
 from harness.evidence.events import Claim, Event, Limit
 from harness.evidence.verdicts import Verdict
 from harness.frames import Received, id_text
@@ -111,11 +112,10 @@ def _span(violation: Violation) -> str:
 
 
 def _claim(violation: Violation) -> Claim:
-    margin = "" if violation.margin is None else f"{violation.margin:.6g} {violation.unit}".rstrip()
     return Claim(
         violation.expected if violation.kind == "property" else f"{violation.check}: {violation.expected}",
         violation.actual,
-        margin=margin,
+        margin=margin_text(violation.margin, violation.unit),
         signals=violation.signals,
         limits=tuple(Limit(path, value) for path, value in violation.limits),
         window=(violation.start, violation.end),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import HarnessError, Inconclusive
+from harness.evidence.claims import margin_text
 from harness.evidence.events import Claim, Event, Limit, Measure
 from harness.evidence.verdicts import Verdict
 from harness.monitors.check import Check
@@ -76,7 +77,10 @@ class Summary:
             doubt = doubt or "there was nothing to judge"
         verdict = Verdict.FAILED if outcome.count else Verdict.INCONCLUSIVE if doubt else Verdict.PASSED
         told = "violated" if outcome.count else f"cannot be told: {doubt}" if doubt else "held"
-        margins = [_margin(outcome), time_text(outcome.time_margin) if outcome.time_margin is not None else ""]
+        margins = [
+            margin_text(outcome.margin, outcome.unit),
+            time_text(outcome.time_margin) if outcome.time_margin is not None else "",
+        ]
         margin = ", ".join(each for each in margins if each)
         title = f"watch {outcome.check}: {told}{f', margin {margin}' if margin else ''}"
         signals = tuple(dict.fromkeys(path for each in outcome.violations for path in each.signals))
@@ -104,7 +108,7 @@ class Summary:
             key=lambda each: each.margin or 0,
             default=None,
         )
-        margin = f"{_margin(tight)} ({tight.check})" if tight is not None else ""
+        margin = f"{margin_text(tight.margin, tight.unit)} ({tight.check})" if tight is not None else ""
         parts = [f"{count} violations" if count else "kept" if judged else "nothing to judge"]
         parts += [f"smallest margin {margin}"] if margin else []
         parts += [f"{excused} explained by disturbances"] if excused else []
@@ -129,7 +133,3 @@ def _measures(outcome: Outcome) -> tuple[Measure, ...]:
     if outcome.time_margin is not None:
         found.append(Measure(f"time left of {outcome.check}", outcome.time_margin / 1e6, "ms"))
     return tuple(found)
-
-
-def _margin(outcome: Outcome) -> str:
-    return "" if outcome.margin is None else f"{outcome.margin:.4g} {outcome.unit}".rstrip()

@@ -172,9 +172,10 @@ def attach_failure(result: TestResult, record: WorldRecord) -> None:
 
 
 def _failed_step(item: Any) -> Any:
-    for step in reversed(item.steps):
-        if step.status not in (None, "passed"):
-            return _failed_step(step) or step
+    for status in (STATUS[Verdict.FAILED], STATUS[Verdict.ERROR]):
+        for step in reversed(item.steps):
+            if step.status == status:
+                return _failed_step(step) or step
     return None
 
 

@@ -34,8 +34,7 @@ def span(
     at: when it was violated, ns; None: it was not. margin: the smallest distance to the limit. seen: the samples.
     """
     unit = predicate.unit
-    # A limit that is just missed has a distance of 0, not of -0.
-    distance = f"{margin + 0.0:.6g}{f' {unit}' if unit else ''}" if margin is not None else ""
+    distance = margin_text(margin, unit)
     if at is not None:
         actual = f"violated after {time_text(at - since)}: {_values(seen)}"
         return _claim(predicate, claimed, actual, distance, (at, at), ())
@@ -66,6 +65,19 @@ def _claim(
         window=window,
         measures=measures,
     )
+
+
+def margin_text(margin: float | None, unit: str) -> str:
+    """A distance to a limit for a reader; "" for None.
+
+    A limit that is just missed, by nothing or by the smallest number that there is, has a distance of 0.
+
+    >>> margin_text(0.25, "bar"), margin_text(-0.0, "%"), margin_text(-2.3e-308, ""), margin_text(None, "%")
+    ('0.25 bar', '0 %', '0', '')
+    """
+    if margin is None:
+        return ""
+    return f"{margin if abs(margin) > 1e-300 else 0.0:.6g} {unit}".rstrip()
 
 
 def tolerance_text(predicate: Predicate) -> str:

@@ -118,7 +118,7 @@ def render(plot: Plot) -> str:
         )
         inner += _limit_lines(lane, scale)
         inner.append(_curve(number, points, scale, plot.start, end))
-        parts += _lane_texts(number, lane, scale, y)
+        parts += _lane_texts(number, lane, points, scale, y)
         facts.append(
             {
                 "low": scale.low, "scale": scale.scale, "bottom": scale.bottom, "step": lane.step, "unit": lane.unit,
@@ -231,14 +231,14 @@ def _number(value: float, digits: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _lane_texts(number: int, lane: Lane, scale: _Scale, y: float) -> Iterator[str]:
+def _lane_texts(number: int, lane: Lane, points: Sequence[Point], scale: _Scale, y: float) -> Iterator[str]:
     unit = f" [{lane.unit}]" if lane.unit else ""
     limits = "" if lane.labels else ", ".join(f"{limit:.6g}" for limit in lane.limits)
     yield _text(_LEFT, y + 13, "n", f"{lane.name}{unit}")
     if limits:
         yield _text(_LEFT + (len(lane.name + unit) + 3) * 7.0, y + 13, "s f", f"limit {limits}")
     yield _text(_WIDTH - _RIGHT, y + 13, "n e", "", f' id="v{number}"')
-    if not any(value == value for _, value in lane.points):
+    if not any(value == value for _, value in points):
         yield _text(_LEFT + _PLOT / 2, (scale.top + scale.bottom) / 2 + 4, "s m", "no data in this span")
     elif scale.labels is not None:
         for index, label in enumerate(scale.labels):

@@ -58,8 +58,9 @@ class WorldRecord:
 
     @property
     def red(self) -> Event | None:
-        """The last event that came to another verdict than *passed*."""
-        return next((each for each in reversed(self.events) if each.verdict not in (None, Verdict.PASSED)), None)
+        """The last event that *failed*; where none did, the last that came to another verdict than *passed*."""
+        found = [each for each in reversed(self.events) if each.verdict not in (None, Verdict.PASSED)]
+        return next((each for each in found if each.verdict is Verdict.FAILED), found[0] if found else None)
 
     @property
     def hashes(self) -> dict[str, str]:

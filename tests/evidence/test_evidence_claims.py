@@ -247,3 +247,10 @@ def test_a_plot_says_from_when_on_frames_are_kept(lamp: Bench) -> None:
     assert plot is not None
     (mark,) = [each for each in plot.marks if each.text == "frames before are not kept"]
     assert 30 * s < mark.time < 45 * s
+
+
+def test_what_failed_comes_before_what_cannot_be_told() -> None:
+    events = [event(1, Verdict.FAILED), event(2, Verdict.INCONCLUSIVE), event(3)]
+    assert WorldRecord("lamp", LAMP, 0, {}, {}, events).red is events[0]
+    assert WorldRecord("lamp", LAMP, 0, {}, {}, events[1:]).red is events[1]
+    assert WorldRecord("lamp", LAMP, 0, {}, {}, events[2:]).red is None

@@ -161,3 +161,9 @@ def test_ticks_are_few_and_lie_within(low: float, span: float, count: int) -> No
     ticks = nice_ticks(low, high, count)
     assert len(ticks) <= count
     assert all(low - span * 1e-3 <= tick <= high + span * 1e-3 for tick in ticks)
+
+
+def test_a_lane_whose_values_are_all_too_old_says_so() -> None:
+    old = Lane("Speed", ((0, 3.0), (10, math.nan)), "km/h")
+    assert "no data in this span" in render(Plot("t", [old], 100, 200))
+    assert "no data in this span" not in render(Plot("t", [old], 5, 200))
