@@ -18,6 +18,9 @@ from harness.offline.sides import Absence, Sides, SignalDifference
 from harness.offline.tolerance import EXACT, Tolerance, Tolerances, parse_tolerance, selected
 from harness.units import time_text
 
+REST_NS = 1_000_000_000
+"""Two recordings are not called equal when one is longer than the other by more than this, ns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -122,6 +125,13 @@ def _doubt(equal: Comparison, one: Signals, other: Signals, damaged: Literal["in
                 f"nothing differs in what could be read, but {name} is damaged at {signals.problems[0]}: what was lost "
                 "cannot be compared (ignore damage: compare what is left)"
             )
+    rest = one.end - other.end
+    if abs(rest) > REST_NS and damaged == "inconclusive":
+        longer = equal.names[rest < 0]
+        raise Inconclusive(
+            f"nothing differs in the {time_text(equal.end - equal.begin)} that both cover, but {longer} is longer by "
+            f"{time_text(abs(rest))} (ignore damage: compare what is there)"
+        )
 
 
 def _given(tolerances: Mapping[str, Tolerance | float] | Sequence[str]) -> Iterable[tuple[str, Tolerance]]:

@@ -190,7 +190,8 @@ def compare(signal: LiveSignal, operator: Operator, other: object) -> Predicate:
 
     Raises :class:`~harness.errors.UnitError` for a quantity of another kind, and
     :class:`~harness.errors.ValueRangeError` for a label that the value table does not have, for a label that is to be
-    ordered, for what is no value at all, and for ``==`` with a number that the signal's bits cannot hold.
+    ordered, for what is no value at all, and for what can never hold: ``==`` with a number that the signal's bits
+    cannot hold, more than their most, less than their least.
     """
     definition = signal.definition
     if isinstance(other, str):
@@ -200,13 +201,14 @@ def compare(signal: LiveSignal, operator: Operator, other: object) -> Predicate:
         return Shows(signal, other, same=operator == "==")
     number = _in_unit_of(signal, other)
     half = half_step(definition, number)
-    if operator in ("==", "!="):
-        low, high = sorted(map(definition.to_physical, definition.raw_range))
-        if max(low - number, number - high) > half:
-            raise ValueRangeError(
-                f"signal {signal.short_name} can never be {_number_text(number, signal.unit)}: "
-                f"its bits hold {_number_text(low, '')} to {_number_text(high, signal.unit)}"
-            )
+    low, high = sorted(map(definition.to_physical, definition.raw_range))
+    above, below = number - high > half, low - number > half
+    if (above and operator not in ("<", "<=")) or (below and operator not in (">", ">=")):
+        relation = "" if operator in ("==", "!=") else f"{operator} "
+        raise ValueRangeError(
+            f"signal {signal.short_name} can never be {relation}{_number_text(number, signal.unit)}: "
+            f"its bits hold {_number_text(low, '')} to {_number_text(high, signal.unit)}"
+        )
     text = f"{signal.short_name} {operator} {_number_text(number, signal.unit)}"
     return ordered(Leaf(signal), operator, number, half, text)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import ConfigError, ExpectationFailed, LogError, UnitError, UnknownSignalError
+from harness.errors import ConfigError, ExpectationFailed, Inconclusive, LogError, UnitError, UnknownSignalError
 from harness.logs.signals import Signals
 from harness.offline.diff import assert_same, compare
 from harness.offline.diff_text import json_of, text_of
@@ -306,3 +306,12 @@ def test_json_has_no_number_that_json_lacks() -> None:
     lamp = next(each for each in content["different"] if each["path"] == PATHS["Lamp"])
     assert [each["text"] for each in lamp["first"]["values"]] == ["Off", "Invalid"]
     assert (lamp["share"], lamp["differing_ns"], lamp["compared_ns"]) == (1.0, 10, 10)
+
+
+def test_recordings_of_different_length_are_not_called_equal() -> None:
+    long, short = (recorded(end, [(0, 1.0)], [(0, 1)]) for end in (3000 * MS, 900 * MS))
+    with pytest.raises(
+        Inconclusive, match=r"nothing differs in the 900 ms that both cover, but first is longer by 2\.1 s"
+    ):
+        compare(long, short)
+    assert compare(long, short, damaged="ignore").equal

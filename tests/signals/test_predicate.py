@@ -107,6 +107,12 @@ def test_equality_with_what_the_bits_cannot_hold_is_refused_at_once() -> None:
     assert (steps < 1000).holds(samples((steps, 127))) is True
 
 
+@pytest.mark.parametrize("impossible", [lambda: steps > 1000, lambda: steps >= 128, lambda: steps < -129])
+def test_what_can_never_hold_is_refused_at_once(impossible: Callable[[], object]) -> None:
+    with pytest.raises(ValueRangeError, match=r"Steps can never be [<>]"):
+        impossible()
+
+
 def test_labels() -> None:
     assert (lamp == "On").holds(samples((lamp, 1))) is True
     assert (lamp == "On").holds(samples((lamp, 0))) is False
