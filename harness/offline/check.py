@@ -23,6 +23,7 @@ from harness.logs.reading import Log, open_log
 from harness.monitors.blocks import ContractColumns
 from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.sleep import NetworkSleep
+from harness.offline.check_awake import Awake
 from harness.offline.check_bench import CheckBench
 from harness.offline.check_fit import better_fit, same_groups
 from harness.temporal.offline import Chunks
@@ -123,7 +124,8 @@ class _Pass:
         self.channels = {name: names[name] for name in bench.messages if name in names}
         self._contract: ContractColumns = bench.columns(self.channels)
         signals = sorted({signal.path for each in bench.properties for signal in each.formula.signals})
-        self._decoder = Decoder(bench.messages, signals)
+        self._awake = Awake(bench.awake, {name: bench.messages[name] for name in self.channels})
+        self._decoder = Decoder(bench.messages, sorted({*signals, *self._awake.signals}))
         self._chunks: list[Chunks] = []
         self._begin = self._latest = 0
         self._frames = 0
@@ -145,12 +147,12 @@ class _Pass:
         self._latest = int(block.time[-1])
         names = self._log.channels
         self._count_others(block, names)
-        self._contract.block(block, names)
-        if self._chunks:
-            columns = self._decoder.block(block, names)
-            # Of the last instant there may be more in the next block.
-            for chunk in self._chunks:
-                chunk.feed(columns, self._latest - 1)
+        columns = self._decoder.block(block, names) if self._chunks or self._awake.signals else {}
+        self._awake.hear(columns)
+        self._awake.sift(self._contract.block(block, names))
+        # Of the last instant there may be more in the next block.
+        for chunk in self._chunks:
+            chunk.feed(columns, self._latest - 1)
 
     def _count_others(self, block: FrameColumns, names: Sequence[str]) -> None:
         for number, name in enumerate(names):
@@ -173,10 +175,12 @@ class _Pass:
         )  # fmt: skip
 
     def _contract_results(self, end: int) -> list[CheckResult]:
-        _, outcomes = self._contract.finish(end)
+        last, outcomes = self._contract.finish(end)
+        self._awake.sift(last)
+        left = [self._awake.left(*each) for each in zip(self._contract.checks, outcomes, strict=True)]
         return [
             CheckResult(check.family, outcome, _verdict_of(outcome))
-            for check, outcome in zip(self._contract.checks, outcomes, strict=True)
+            for check, outcome in zip(self._contract.checks, left, strict=True)
         ]
 
     def _property_results(self, end: int) -> list[CheckResult]:
@@ -223,6 +227,8 @@ class _Pass:
             if asleep != NO_TIME:
                 channel = each.outcome.check.rpartition(" ")[2]
                 found.append(f"{channel} was silent as a whole for {asleep}: taken for sleep, dead would look the same")
+        if self._awake.explained:
+            found.append(f"{self._awake.explained:,} late or missing frames while the network said it was not awake")
         unknown = self._contract.unknown
         if unknown:
             listed = [f"{channel} {id_text(key)} ({count:,})" for (channel, key), count in unknown.most_common(8)]

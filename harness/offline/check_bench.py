@@ -76,6 +76,11 @@ class CheckBench:
             for channel in self.blueprint.channels
         }
 
+    @property
+    def awake(self) -> Mapping[str, str]:
+        """By channel, what says that its network is awake; nothing without a contract."""
+        return {} if self.contract is None else contract_limits(self.blueprint, self.contract).awake
+
     def known(self, channels: Collection[str]) -> dict[str, frozenset[int]]:
         """The identifiers that each of these channels knows."""
         return {each.name: known_keys(each) for each in self.blueprint.channels if each.name in channels}

@@ -362,19 +362,6 @@ def test_what_cannot_be_read_or_is_damaged_is_in_every_file(
     assert [(each.get("errors"), each.get("failures")) for each in suites] == [("1", "0"), ("0", "1")]
 
 
-def test_a_channel_that_falls_silent_is_remarked_where_networks_sleep(
-    seen: list[Received | ErrorFrame], tmp_path: Path
-) -> None:
-    for name in ("lamp.toml", "lamp.dbc", "lamp_model.py"):
-        (tmp_path / name).write_bytes((LAMP.parent / name).read_bytes())
-    bench = tmp_path / "lamp.toml"
-    bench.write_text(bench.read_text(encoding="utf-8") + '\n[restbus]\nsleep_after = "500 ms"\n', encoding="utf-8")
-    alive = [frame for frame in seen if not 1 * 10**9 < frame.time < 2 * 10**9]
-    contract = bus_contract(without=["counter", "e2e"])
-    found = check_recording(write(tmp_path / "a.blf", alive), CheckBench.load(bench, [], contract))
-    assert [remark for remark in found.remarks if remark.startswith("can was silent as a whole for ")]
-
-
 def test_properties_alone(
     check: Callable[..., int], drive: Path, properties: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
