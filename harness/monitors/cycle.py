@@ -83,16 +83,16 @@ class CycleCheck(Check):
         """Begin anew as if the node had started at ``since`` (ns): what was missed before is somebody else's fault."""
         self._mode = _FIRST
         self._begin = since
+        self._look = since + min(self.first, self.longest) + self._settle
         self.low = _IMPOSSIBLE  # every first frame goes the long way
 
     @property
     def due(self) -> int:
-        """When the open gap becomes a violation, ns; once it has been reported, when to look again."""
-        if self._mode == _RUNNING:
-            return self.last + self._patience
-        if self._mode == _FIRST:
-            return self._begin + self.first + self._settle
-        return self._look
+        """When the open gap becomes a violation, ns; once it has been reported, when to look again.
+
+        Before the first frame: no later than the gap after that would become one.
+        """
+        return self.last + self._patience if self._mode == _RUNNING else self._look
 
     @property
     def sleep(self) -> NetworkSleep | None:
@@ -139,6 +139,11 @@ class CycleCheck(Check):
         due = self.due
         if time < due:
             return NOTHING
+        if self._mode == _FIRST:
+            due = self._begin + self.first + self._settle
+            if time < due:
+                self._look = min(time + self._patience, due)
+                return NOTHING
         if self._mode == _MISSING:
             self._look = time + self.longest
             return NOTHING
@@ -244,6 +249,7 @@ class NodeCheck(Check):
         self._sleep = sleep
         self._settle = 0  # how long a silence stays open before it is certain
         self._begin = 0
+        self._unheard = 0
         self._look: int | None = 0
         self._reported: int | None = None
 
@@ -260,6 +266,7 @@ class NodeCheck(Check):
     def restart(self, since: int) -> None:
         """Begin anew as if the node had started at ``since`` (ns)."""
         self._begin = since
+        self._unheard = since + self.longest  # no later than the silence after a first frame would become one
         self._look = None
         self._reported = None
 
@@ -271,11 +278,14 @@ class NodeCheck(Check):
     @property
     def due(self) -> int:
         """When its silence becomes a violation, ns; after one, when to see whether it is back."""
-        return self._deadline + self._settle if self._look is None else self._look
+        if self._look is not None:
+            return self._look
+        last = max([check.last for check in self._checks])
+        return self._settle + (last + self.longest if last >= self._begin else self._unheard)
 
     @property
     def _deadline(self) -> int:
-        last = max([check.last for check in self._checks])
+        last = self.last
         return self._begin + self._first if last < self._begin else last + self.longest
 
     @property
@@ -321,6 +331,9 @@ class NodeCheck(Check):
                 self._look = time + self.longest
             return NOTHING
         deadline = self._deadline
+        if self._look is None and time < deadline + self._settle:
+            self._unheard = min(time + self.longest, deadline)
+            return NOTHING
         if self._sleep is not None and not self._sleep.heard(deadline):
             self._look = time + self._sleep.period
             return NOTHING

@@ -83,8 +83,19 @@ def test_a_restart_forgets_what_was_missed() -> None:
         check.receive(frame(time))
     check.restart(20 * MS)
     assert check.advance(24 * MS) == ()
-    assert check.due == 40 * MS
+    assert check.advance(40 * MS - 1) == ()
     assert len(check.advance(40 * MS)) == 1
+
+
+def test_a_first_frame_does_not_bring_the_deadline_forward() -> None:
+    check = CycleCheck(rule(start_delay_ns=70 * MS), LIMITS)
+    check.begin(0)
+    due = check.due
+    check.receive(frame(1))
+    assert due <= check.due == 12 * MS
+    node = NodeCheck("LAMP", "can", [check], 5)
+    node.begin(0)
+    assert node.due <= 51 * MS
 
 
 def test_a_message_that_is_not_cyclic_has_no_check() -> None:
