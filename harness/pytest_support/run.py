@@ -268,7 +268,7 @@ class Run:
     def _is_unexpected(self, item: pytest.Item, error: BaseException | None) -> bool:
         """An expected failure is one of the product. A bench that cannot run the test is none, nor is an incident."""
         if isinstance(error, IntegrityError):
-            return not any(mark.kwargs.get("raises") for mark in item.iter_markers("xfail"))
+            return not any(_names_incidents(mark) for mark in item.iter_markers("xfail"))
         return self.worlds.troubled or (isinstance(error, HarnessError) and not isinstance(error, AssertionError))
 
     def _note_red(
@@ -332,6 +332,13 @@ def _verdict(report: pytest.TestReport, error: BaseException | None) -> Verdict 
 
 def _verdict_of(error: BaseException) -> Verdict:
     return Verdict.FAILED if isinstance(error, pytest.fail.Exception) else verdict_of(error)
+
+
+def _names_incidents(mark: pytest.Mark) -> bool:
+    """Whether an xfail names :class:`IntegrityError`; ``AssertionError``, which it is too, is not enough."""
+    raises = mark.kwargs.get("raises", ())
+    kinds = raises if isinstance(raises, tuple) else (raises,)
+    return any(isinstance(each, type) and issubclass(each, IntegrityError) for each in kinds)
 
 
 def _with_failure(records: Sequence[WorldRecord], failure: BaseException) -> list[WorldRecord]:

@@ -140,12 +140,16 @@ def test_beside(bench):
         break_it(bench)
     raise ExpectationFailed("known")
 
+@pytest.mark.xfail(raises=AssertionError)
+def test_too_wide(bench):
+    break_it(bench)
+
 @pytest.mark.xfail(raises=IntegrityError)
 def test_named(bench):
     break_it(bench)
 """
     )
-    assert "2 failed, 1 xfailed in" in project.run().out
+    assert "3 failed, 1 xfailed in" in project.run().out
 
 
 def test_a_bench_that_a_test_asks_for_while_it_runs_is_judged_too(project: Project) -> None:
