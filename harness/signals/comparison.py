@@ -151,6 +151,10 @@ class Changes(Predicate):
         went = f" to {_shown(signal, to)}" if to is not None else ""
         self._text = f"{signal.short_name} changes{came}{went}"
 
+    @property
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        return self.to.limits if self.to is not None else ()
+
     def holds(self, samples: Samples, before: Samples = NOTHING) -> bool | None:
         now, was = samples.get(self._path), before.get(self._path)
         if now is None or was is None:

@@ -254,3 +254,14 @@ def test_what_failed_comes_before_what_cannot_be_told() -> None:
     assert WorldRecord("lamp", LAMP, 0, {}, {}, events).red is events[0]
     assert WorldRecord("lamp", LAMP, 0, {}, {}, events[1:]).red is events[1]
     assert WorldRecord("lamp", LAMP, 0, {}, {}, events[2:]).red is None
+
+
+def test_a_change_that_did_not_come_is_drawn_with_the_label_that_was_wanted(lamp: Bench) -> None:
+    lamp.wait(200 * ms)
+    with failing():
+        lamp.expect(lamp.signal("BrakeLamp").changes(to="On"), within=50 * ms)
+    plot = plot_of(record_of(lamp), last(lamp))
+    assert plot is not None and plot.lanes[0].limits == (1.0,)
+    with failing():
+        lamp.expect(lamp.signal("BrakeLamp").changes(), within=50 * ms)
+    assert claim(lamp).limits == ()
