@@ -34,9 +34,9 @@ _TOLD_ANYWAY = 64
 """Every so many deadlines all monitors are told the time, due or not, so that they can add up what they gathered."""
 _NEVER = 1 << 62
 
-Route = tuple[Callable[[Received], bool], tuple[Receive, ...], tuple[Receive, ...], tuple[int, ...], tuple[int, ...]]
-"""What takes a frame that is just the next one, who gets that frame all the same, who gets any other one; which of the
-monitors are to be asked after it when they are due, if they were not, and which in any case."""
+Route = tuple[Callable[[Received], bool], tuple[Receive, ...], tuple[Receive, ...], tuple[int, ...]]
+"""What takes a frame that is just the next one, who gets that frame all the same, who gets any other one; and which of
+the monitors are to be asked after it when they are due."""
 
 _ROUTES_LIMIT = 4096
 _AHEAD_NS = 20_000_000
@@ -61,6 +61,7 @@ class Watching:
         self._asked: dict[int, int] = {}  # when to ask which monitor whether it is due: at the latest when it is
         self._posted = _NEVER
         self._steady: dict[tuple[str, int], Steady] = {}
+        self._rests = [_rest(monitor) for monitor in self._monitors]
         self._turn = 0
         self._ended = False
         self._cancel: list[Callable[[], None]] = []
@@ -86,7 +87,7 @@ class Watching:
                 if len(routes) >= _ROUTES_LIMIT:
                     routes.clear()
                 route = routes[key] = self._route(channel, key)
-            passes, others, every, woken, asked = route
+            passes, others, every, asked = route
             if passes(rx):
                 if not others:
                     return
@@ -98,12 +99,9 @@ class Watching:
                 found = take(rx)
                 if found:
                     error = self._judge(take.__self__, found) or error  # type: ignore[attr-defined]  # a bound method
-            for index in woken:
-                if index not in noted:
-                    self._schedule(index)
             for index in asked:
                 due = monitors[index].due
-                if due is not None and (index not in noted or due < noted[index]):
+                if due is not None and due < noted.get(index, _NEVER):
                     self._schedule(index)
             if error is not None:
                 raise error
@@ -114,14 +112,13 @@ class Watching:
         wanting = [index for index, monitor in enumerate(self._monitors) if _wants(monitor, channel, key)]
         every = [self._monitors[index] for index in wanting]
         asked = tuple(index for index in wanting if self._monitors[index].settles)
-        woken = tuple(index for index in wanting if _wakes(self._monitors[index], channel, key))
         receivers = tuple(_receiver(monitor, channel, key) for monitor in every)
         steady = self._steady.get((channel, key)) or steady_path(every)
         if steady is None:
-            return _never, receivers, receivers, woken, asked
+            return _never, receivers, receivers, asked
         self._steady[channel, key] = steady
         others = [monitor for monitor in every if monitor not in steady.checks]
-        return steady.passes, tuple(_receiver(monitor, channel, key) for monitor in others), receivers, woken, asked
+        return steady.passes, tuple(_receiver(monitor, channel, key) for monitor in others), receivers, asked
 
     def _settle(self) -> None:
         for steady in self._steady.values():
@@ -143,7 +140,9 @@ class Watching:
     def _schedule(self, index: int) -> None:
         """Note when a monitor is due, if that is earlier than it was known to be."""
         due = self._monitors[index].due
-        if due is None or self._asked.get(index, _NEVER) <= due:
+        if due is None:
+            due = self._loop.now + self._rests[index]
+        if self._asked.get(index, _NEVER) <= due:
             return
         self._asked[index] = due = max(due, self._loop.now)
         self._post(due)
@@ -158,12 +157,14 @@ class Watching:
         if self._ended or time != self._posted:
             return
         self._posted = _NEVER
-        noted, monitors, error = self._asked, self._monitors, None
+        noted, monitors, rests, error = self._asked, self._monitors, self._rests, None
         ahead = time + _AHEAD_NS
         now = []
         for index in [index for index, asked in noted.items() if asked <= ahead]:
             due = monitors[index].due
-            if due is not None and due > time:
+            if due is None:
+                noted[index] = time + rests[index]
+            elif due > time:
                 noted[index] = due
             else:
                 now.append(index)
@@ -177,7 +178,7 @@ class Watching:
             if due is not None:
                 noted[index] = due if due > time else time + 1
             elif index in noted:
-                del noted[index]
+                noted[index] = time + rests[index]
         if noted:
             self._post(min(noted.values()))
         if error is not None:
@@ -252,8 +253,8 @@ def _receiver(monitor: Monitor, channel: str, key: int) -> Receive:
     return monitor.receiver(channel, key) if isinstance(monitor, Check) else monitor.receive
 
 
-def _wakes(monitor: Monitor, channel: str, key: int) -> bool:
-    return isinstance(monitor, Check) and monitor.wakes(channel, key)
+def _rest(monitor: Monitor) -> int:
+    return monitor.rest if isinstance(monitor, Check) and monitor.rest is not None else _NEVER
 
 
 def _never(rx: Received) -> bool:

@@ -19,6 +19,8 @@ class Check:
     family: ClassVar[str]
     """What the checks of its sort are called together."""
     settles = False
+    rest: int | None = None
+    """While it is not due, it is so no sooner than so long after now, ns; None: a frame does not make it due."""
     title: str
 
     def __init__(self) -> None:
@@ -45,10 +47,6 @@ class Check:
     def receiver(self, channel: str, key: int) -> Receive:
         """What frames of this identifier are given to: :meth:`receive`, or the part of it that is meant for them."""
         return self.receive
-
-    def wakes(self, channel: str, key: int) -> bool:
-        """Whether a frame of this identifier may make it due while it was not."""
-        return False
 
     def receive(self, rx: Received) -> Sequence[Violation]:
         """What the check does."""

@@ -34,7 +34,7 @@ class LatencyCheck(Check):
         self.title = f"latency from {source.path} to {copy.path}"
         self._sleep = sleep
         self._read = source.reading or (source.protector.check if source.protector is not None else None)
-        self._patience = within + (sleep.settle if sleep is not None else 0)
+        self.rest: int = within + (sleep.settle if sleep is not None else 0)
         self._pending: deque[Received] = deque()
         self._sum = 0
         self._copies = 0
@@ -45,7 +45,7 @@ class LatencyCheck(Check):
     def due(self) -> int | None:
         """When the oldest frame that waits should have been copied, ns."""
         pending = self._pending
-        return pending[0][0] + self._patience if pending else None
+        return pending[0][0] + self.rest if pending else None
 
     def wants(self, channel: str) -> Container[int]:
         """The source on its channel, the copy on its own."""
@@ -69,17 +69,16 @@ class LatencyCheck(Check):
             self._worst = max(latencies) if self._worst is None else max(self._worst, *latencies)
         self._pending = deque(waiting)
 
-    def wakes(self, channel: str, key: int) -> bool:
-        """A frame that is to be copied makes it wait."""
-        return channel == self.source.channel and key == self.source.message.key
-
     def receiver(self, channel: str, key: int) -> Receive:
         """What waits, or what ends the waiting."""
-        return self._wait if self.wakes(channel, key) else self._copied
+        return self._wait if self._waits(channel, key) else self._copied
 
     def receive(self, rx: Received) -> Sequence[Violation]:
         """A frame to be copied, or a copy."""
-        return self._wait(rx) if self.wakes(rx.channel, rx.frame.key) else self._copied(rx)
+        return self._wait(rx) if self._waits(rx.channel, rx.frame.key) else self._copied(rx)
+
+    def _waits(self, channel: str, key: int) -> bool:
+        return channel == self.source.channel and key == self.source.message.key
 
     def _copied(self, rx: Received) -> Sequence[Violation]:
         """A copy of the oldest frame that waits and may be its original."""
