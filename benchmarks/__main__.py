@@ -8,7 +8,18 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-MODULES = ("kernel", "vehicle", "codec", "monitors", "startup", "reading", "decode", "temporal", "online_temporal", "offline_hour")
+MODULES = (
+    "kernel",
+    "vehicle",
+    "codec",
+    "monitors",
+    "startup",
+    "reading",
+    "decode",
+    "temporal",
+    "online_temporal",
+    "offline_hour",
+)
 
 
 def main() -> None:

@@ -3,7 +3,8 @@
 Run ``python -m benchmarks.monitors`` (``--quick`` for a sample). The frames of a drive are played through a loop; the
 cost is the time with monitors less the time without, deadlines included, the best of several rounds. What every world
 does anyway with each frame (its checksum and counter are understood once, for guard and receivers; the bus knows how
-long it was busy) is in both. Decoding is one call of the message's codec for each frame.
+long it was busy) is in both. Decoding is one call of the message's codec for each frame. What a bench has found out
+about payloads it keeps for all its worlds; the last figure is for a bench that sees each of them for the first time.
 """
 
 from __future__ import annotations
@@ -70,12 +71,19 @@ def run(quick: bool) -> list[tuple[str, str, str]]:
     pair, decoding = _pair(), _decoding(blueprint, frames, rounds)
     cost_of_three = _cost(blueprint, protected, three, rounds)
     cost_of_all = _cost(blueprint, frames, contract, rounds)
+
+    def contract_anew() -> list[Check]:
+        blueprint.rules.clear()
+        return contract()
+
+    cost_anew = _cost(blueprint, frames, contract_anew, rounds)
     return [
         ("monitors, three checks on every frame, us a frame", f"{cost_of_three * 1e6:.2f}", "<= 1.5"),
         ("  in heap pairs", f"{cost_of_three / pair:.1f} ({pair * 1e9:.0f} ns)", ""),
         ("monitors, whole bus contract, us a frame", f"{cost_of_all * 1e6:.2f}", ""),
         ("  in heap pairs", f"{cost_of_all / pair:.1f}", ""),
         ("  times decoding each frame once", f"{cost_of_all / decoding:.2f} x ({decoding * 1e6:.2f} us)", "<= 1.5 x"),
+        ("  each payload for the first time, us a frame", f"{cost_anew * 1e6:.2f}", ""),
         ("  frames, checks", f"{len(frames)}, {len(contract())}", ""),
     ]
 

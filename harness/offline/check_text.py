@@ -67,7 +67,8 @@ def margin_text(outcome: Outcome) -> str:
     if margin is None or abs(margin) == float("inf"):
         return ""
     unit = outcome.unit or next((each.unit for each in outcome.violations if each.margin is not None), "")
-    return f"{margin:.4g} {unit}".rstrip()
+    shown = 0.0 if abs(margin) < 1e-300 else margin  # false at a distance of nothing: see harness.temporal.formula.TINY
+    return f"{shown:.4g} {unit}".rstrip()
 
 
 _HEAD = ("check", "verdict", "judged", "violations", "worst margin", "of")
