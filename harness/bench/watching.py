@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.signals.predicate import Predicate
     from harness.temporal.formula import Formula
 
-_TOLD_ANYWAY = 64
+_TOLD_ANYWAY = 256
 """Every so many deadlines all monitors are told the time, due or not, so that they can add up what they gathered."""
 _NEVER = 1 << 62
 

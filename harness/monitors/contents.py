@@ -141,9 +141,10 @@ class Payloads:
         self._longest = _longest(message)
         self._multiplexers = [message.codec.signal_raw(each.name) for each in message.signals if each.is_multiplexer]
         self._pages: dict[tuple[float | None, ...], list[Reader]] = {}
-        self._compiled = self._compile()
         self.faulty = Memo(self.faults, _REMEMBERED)
         """The faults of payloads that have come, mostly wrong ones."""
+        self.certain: Callable[[bytes], bool] = self._compile() or self._faultless
+        """Whether a payload is right; False may be said of a right one, too, if seldom."""
         self.known: set[bytes] = set()
         """Right payloads, many of which come round again."""
 
@@ -156,13 +157,16 @@ class Payloads:
         return found
 
     def right(self, data: bytes) -> bool:
-        """Whether a payload is right; quick for nearly all that are."""
-        if not (self._compiled(data) if self._compiled is not None else not self.faulty[data]):
+        """Whether a payload is right; quick for nearly all that are. False may be said of a right one, too."""
+        if not self.certain(data):
             return False
         if len(self.known) >= _REMEMBERED:
             self.known.clear()
         self.known.add(data)
         return True
+
+    def _faultless(self, data: bytes) -> bool:
+        return not self.faulty[data]
 
     def _compile(self) -> Callable[[bytes], bool] | None:
         """A function that says of nearly every right payload that it is right, and of no wrong one.

@@ -249,7 +249,7 @@ class NodeCheck(Check):
         self._sleep = sleep
         self._settle = 0  # how long a silence stays open before it is certain
         self._begin = 0
-        self._unheard = 0
+        self._heard = 0
         self._look: int | None = 0
         self._reported: int | None = None
 
@@ -266,7 +266,7 @@ class NodeCheck(Check):
     def restart(self, since: int) -> None:
         """Begin anew as if the node had started at ``since`` (ns)."""
         self._begin = since
-        self._unheard = since + self.longest  # no later than the silence after a first frame would become one
+        self._heard = since + self.longest  # until then it is certainly not silent for too long
         self._look = None
         self._reported = None
 
@@ -277,11 +277,10 @@ class NodeCheck(Check):
 
     @property
     def due(self) -> int:
-        """When its silence becomes a violation, ns; after one, when to see whether it is back."""
+        """When its silence becomes a violation at the earliest, ns; after one, when to see whether it is back."""
         if self._look is not None:
             return self._look
-        last = max([check.last for check in self._checks])
-        return self._settle + (last + self.longest if last >= self._begin else self._unheard)
+        return max(self._fastest.last + self.longest, self._heard) + self._settle
 
     @property
     def _deadline(self) -> int:
@@ -332,7 +331,7 @@ class NodeCheck(Check):
             return NOTHING
         deadline = self._deadline
         if self._look is None and time < deadline + self._settle:
-            self._unheard = min(time + self.longest, deadline)
+            self._heard = min(time + self.longest, deadline)
             return NOTHING
         if self._sleep is not None and not self._sleep.heard(deadline):
             self._look = time + self._sleep.period

@@ -38,7 +38,7 @@ class LatencyCheck(Check):
         self._pending: deque[Received] = deque()
         self._sum = 0
         self._copies = 0
-        self._worst: int | None = None
+        self._worst = -1
         self._lost = 0
 
     @property
@@ -66,7 +66,7 @@ class LatencyCheck(Check):
         if latencies:
             self._copies += len(latencies)
             self._sum += sum(latencies)
-            self._worst = max(latencies) if self._worst is None else max(self._worst, *latencies)
+            self._worst = max(self._worst, *latencies)
         self._pending = deque(waiting)
 
     def receiver(self, channel: str, key: int) -> Receive:
@@ -85,19 +85,23 @@ class LatencyCheck(Check):
         pending = self._pending
         if not pending:
             return NOTHING  # copies of frames from before the begin
-        found: list[Violation] = []
-        if len(pending) > 1:
-            oldest_in_time = rx.time - self.within
-            if pending[-1].time >= oldest_in_time:  # it belongs to one in time: those before were not copied
-                while pending[0].time < oldest_in_time:
-                    found += self._late(pending.popleft(), rx.time)
+        skipped = self._skipped(rx[0]) if len(pending) > 1 else NOTHING
         waited = pending.popleft()
         latency = rx[0] - waited[0]
         self._copies += 1
         self._sum += latency
-        if self._worst is None or latency > self._worst:
+        if latency > self._worst:
             self._worst = latency
-        return found if latency <= self.within else self._late(waited, rx.time, rx)
+        return skipped if latency <= self.within else self._late(waited, rx.time, rx)
+
+    def _skipped(self, time: int) -> Sequence[Violation]:
+        """Frames that were not copied, as a copy has come that may belong to a later one."""
+        pending, oldest_in_time = self._pending, time - self.within
+        found: list[Violation] = []
+        if pending[-1].time >= oldest_in_time:  # it belongs to one in time: those before were not copied
+            while pending[0].time < oldest_in_time:
+                found += self._late(pending.popleft(), time)
+        return found
 
     def _wait(self, rx: Received) -> Sequence[Violation]:
         """A frame that is to be copied, unless its network sleeps or its checksum is wrong."""
@@ -130,7 +134,7 @@ class LatencyCheck(Check):
 
     def finish(self, time: int) -> Sequence[Outcome]:
         """Mean and worst latency."""
-        if not self._copies or self._worst is None:
+        if not self._copies:
             return self.outcome(0)
         statistics = [
             ("copies", str(self._copies)),

@@ -16,7 +16,7 @@ from harness.monitors.cycle import CycleCheck
 from harness.monitors.e2e import E2ECheck
 from harness.monitors.monitor import Monitor
 
-_REMEMBERED = 1024
+_REMEMBERED = 4096
 _WRONG = -2
 """The counter of payloads that have to be looked at; no frame is expected to have it."""
 _ASK = -1
@@ -83,10 +83,10 @@ def counters_of(contents: Contents) -> Memo[bytes, int]:
     rule = contents.rule
     found = rule.shared.get("counters")
     if not isinstance(found, Memo):
-        right, read = contents.payloads.right, rule.reading or (rule.protector.check if rule.protector else None)
+        payloads, read = contents.payloads, rule.reading or (rule.protector.check if rule.protector else None)
 
         def counter(data: bytes) -> int:
-            if not right(data):
+            if not payloads.certain(data) and payloads.faulty[data]:
                 return _WRONG
             if read is None or rule.protector is None:
                 return 0
