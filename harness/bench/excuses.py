@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.bench.contract import message_rules
 from harness.bus.port import ErrorState
 from harness.frames import ErrorFrame, Received
 from harness.monitors.monitor import Violation
@@ -76,6 +77,8 @@ class Excuses:
             return None
         if violation.kind in _LATE and (self._by_sleep(violation) or self._unacknowledged(violation)):
             return violation.time
+        if violation.kind == "silence" and violation.signals and (until := self._by_senders(violation)) is not None:
+            return until
         found = [self._by_message(violation, each, own=each == path) for each in concerned]
         return max((until for until in found if until is not None), default=None)
 
@@ -125,6 +128,17 @@ class Excuses:
             for rx in channel.network.trace.since(message.key, before)
             if rx.time <= violation.time and (raw := read(rx.frame.data)) is not None
         )
+
+    def _by_senders(self, violation: Violation) -> int | None:
+        """Up to when a network's silence is explained, as everybody who would have sent within it is; None if not."""
+        silent = violation.time - violation.start
+        found = [
+            self._by_message(violation, rule.path, own=True)
+            for rule in message_rules(self._world.blueprint)
+            if rule.channel == violation.channel and rule.cycle_ns and rule.cycle_ns <= silent and not rule.follows
+        ]
+        explained = [until for until in found if until is not None]
+        return max(explained, default=None) if len(explained) == len(found) else None
 
     def _by_message(self, violation: Violation, path: str, *, own: bool) -> int | None:
         plan, sender = self._plans.get(path), self._senders.get(path, "")

@@ -108,7 +108,7 @@ class ContractColumns:
             cycles = [each for each in self._cycles if each.check.rule.channel == channel]
             rows = {each.check: rows_of[pair].time for each in cycles if (pair := _pair(each.check.rule)) in rows_of}
             hearing.begin(rows)
-            hearing.look(horizon)
+            found += hearing.look(horizon, self._stated(hearing, rows_of))
             for cycle in cycles:
                 found += cycle.block(rows_of.get(_pair(cycle.check.rule)), horizon, hearing)
         for node in self._nodes:
@@ -122,6 +122,13 @@ class ContractColumns:
         for load in self._loads.values():
             found += load.block(horizon)
         return found
+
+    def _stated(self, hearing: Hearing, rows_of: Mapping[Pair, Rows]) -> Rows | None:
+        """The frames in which a network says whether it is awake."""
+        sleep = hearing.sleep
+        if sleep is None or sleep.statement is None:
+            return None
+        return rows_of.get((sleep.channel, sleep.statement.message.key))
 
     def finish(self, time: int) -> tuple[list[Violation], list[Outcome]]:
         """Nothing more comes up to ``time`` (ns), which is over: the last violations, and what each check says."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from harness.monitors.blocks_rows import Rows, Times
 from harness.monitors.cycle import CycleCheck, NodeCheck
 from harness.monitors.monitor import Violation
-from harness.monitors.sleep import NEVER, NetworkSleep
+from harness.monitors.sleep import NEVER, NetworkSleep, Said
 from harness.monitors.statistics import BINS_PER_CYCLE, LAST_BIN, GapStatistics
 
 FAR = 1 << 62
@@ -59,17 +59,39 @@ class Hearing:
             seen = int(np.searchsorted(self._asleep, now, "left"))
             self.sleep.slept = int(self._asleep[seen - 1])
 
-    def look(self, horizon: int) -> None:
-        """Look whether the network sleeps, at all instants before ``horizon`` (ns) at which its fold would."""
+    def look(self, horizon: int, stated: Rows | None) -> list[Violation]:
+        """Look whether the network sleeps, at all instants before ``horizon`` (ns) at which its fold would.
+
+        stated: the frames in which it says whether it is awake; None for none.
+        """
         sleep = self.sleep
         if sleep is None or sleep.look is None:
-            return
+            return []
         looks = np.arange(sleep.look, horizon, sleep.step)
         network = self.network
         last = network[np.maximum(np.searchsorted(network, looks, "right") - 1, 0)]
-        asleep = looks[last <= looks - sleep.period]
+        silent = last <= looks - sleep.period
+        asleep, heard = looks[silent], last[silent]
         self._asleep = np.concatenate([[sleep.slept], asleep])
+        found: list[Violation] = []
+        if sleep.statement is not None:
+            awake_since = np.maximum(self._asleep[:-1], sleep.began)
+            for at in np.flatnonzero(asleep - awake_since > sleep.settle).tolist():
+                now = int(asleep[at])
+                found += sleep.silent(now, int(self._asleep[at]), int(heard[at]), self._said(stated, now))
+            sleep.said = self._said(stated, FAR)
         sleep.pass_over(len(looks), len(asleep))
+        return found
+
+    def _said(self, stated: Rows | None, now: int) -> Said | None:
+        """The last word of the network about itself up to ``now`` (ns)."""
+        assert self.sleep is not None and self.sleep.statement is not None, "nobody else asks"
+        seen = 0 if stated is None else int(np.searchsorted(stated.time, now, "right"))
+        for row in range(seen - 1, -1, -1):
+            assert stated is not None, "it has rows"
+            if (said := self.sleep.statement.said(stated.received(row))) is not None:
+                return said
+        return self.sleep.said
 
     def forget(self) -> None:
         """Back to the beginning of the block."""

@@ -20,7 +20,7 @@ from harness.monitors.latency import LatencyCheck
 from harness.monitors.load import ErrorFrames, LoadCheck, MeasuredLoad
 from harness.monitors.monitor import Kind
 from harness.monitors.rules import ContractLimits, MessageRule
-from harness.monitors.sleep import NetworkSleep
+from harness.monitors.sleep import NetworkSleep, Statement
 from harness.units import Duration, duration
 
 KINDS: tuple[str, ...] = tuple(kind for kind in get_args(Kind) if kind != "property")
@@ -110,7 +110,7 @@ def contract_checks(
     where it knows that itself; its load is then taken from there.
     Raises :class:`~harness.errors.ConfigError` for a route that names no message.
     """
-    sleeps = {channel: NetworkSleep(channel) for channel in known} if limits.network_sleeps else {}
+    sleeps = _sleeps(rules, limits, known) if limits.network_sleeps else {}
     cycles = _cycle_checks(rules, limits, sleeps)
     found: list[Check] = []
     if "unknown_frame" not in limits.without:
@@ -141,6 +141,15 @@ def contract_checks(
     if "error_frame" not in limits.without:
         found += [ErrorFrames(channel, limits.error_frames) for channel in known]
     return found
+
+
+def _sleeps(
+    rules: Sequence[MessageRule], limits: ContractLimits, channels: Collection[str]
+) -> Mapping[str, NetworkSleep]:
+    stated = {} if "silence" in limits.without else limits.awake
+    messages = {channel: [rule.message for rule in rules if rule.channel == channel] for channel in stated}
+    statements = {channel: Statement.of(text, messages[channel]) for channel, text in stated.items()}
+    return {channel: NetworkSleep(channel, statements.get(channel)) for channel in channels}
 
 
 def _cycle_checks(

@@ -170,6 +170,10 @@ class CycleCheck(Check):
             self._strict_from = time + self.cycle
             if mode == _MISSING and gap < _IMPOSSIBLE // 2:
                 self.gaps.append(gap)
+            late = time - self._begin - self.first
+            if mode == _FIRST and late > 0 and self._sleep is not None and self._sleep.slept <= self._begin:
+                actual = f"first frame after {time_text(time - self._begin)}"
+                return self._violated(time, self._begin, time, self.first, actual, -late, rx)
             return NOTHING
         relaxed = self.low == _IMPOSSIBLE
         if relaxed and time >= self._strict_from:
@@ -192,7 +196,7 @@ class CycleCheck(Check):
     ) -> Sequence[Violation]:
         if not self._judges:
             return NOTHING
-        if self._mode == _MISSING and allowed != self.longest:
+        if allowed != self.longest:
             expected = f"first frame within {time_text(allowed)}"
         elif self.shortest and not self.rule.events:
             expected = f"every {time_text(self.cycle)}, {time_text(self.shortest)} to {time_text(self.longest)}"

@@ -99,7 +99,8 @@ class ContractLimits:
     load: highest bus load, 0 to 1, in any window of ``load_window`` ns (that begins on a tenth of it); None: any.
     error_frames: so many are allowed on each channel. e2e, e2e_of: state machine of all, and of some messages.
     routes: what gateways copy. awake: by channel, ``Message.Signal == Label`` of what says that its network is awake;
-    while it says otherwise, a bench excuses what comes late, early or not at all.
+    while it says otherwise, a bench excuses what comes late, early or not at all; a network that falls silent without
+    having said otherwise is dead, not asleep.
     network_sleeps: whether the network falls silent as a whole, so that a gap is one only when another node is heard
     after it. without: kinds that are not checked.
     """

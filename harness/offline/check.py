@@ -106,7 +106,7 @@ def check_recording(
     :class:`~harness.errors.MissingExtra`.
     """
     log = open_log(path, wanted=list(bench.messages), channels=channels or {})
-    pass_ = _Pass(bench, log)
+    pass_ = _Pass(bench, log, chosen=bool(channels))
     for block in log.blocks():
         pass_.take(block)
         progress(log.fraction)
@@ -115,10 +115,10 @@ def check_recording(
 
 
 class _Pass:
-    """One pass over a recording."""
+    """One pass over a recording. chosen: whether the user said which channels are meant."""
 
-    def __init__(self, bench: CheckBench, log: Log) -> None:
-        self._bench, self._log = bench, log
+    def __init__(self, bench: CheckBench, log: Log, *, chosen: bool) -> None:
+        self._bench, self._log, self._chosen = bench, log, chosen
         own = log.own_channels
         names = dict(zip(log.channels, own, strict=True))
         self.channels = {name: names[name] for name in bench.messages if name in names}
@@ -206,17 +206,24 @@ class _Pass:
             return Verdict.FAILED, "the recording is damaged"
         if problems and damaged == "inconclusive" and verdict is Verdict.PASSED:
             return Verdict.INCONCLUSIVE, "the recording is damaged: what was lost cannot be judged"
+        missing = [] if self._chosen else self._missing
+        if missing and verdict is Verdict.PASSED:
+            return Verdict.INCONCLUSIVE, f"{_channels_are(missing)} not in the recording: nothing of it was judged"
         if verdict is Verdict.INCONCLUSIVE:
             doubts = [result.outcome.doubt for result in results if result.verdict is Verdict.INCONCLUSIVE]
             return verdict, doubts[0] if doubts else "there was nothing to judge"
         return verdict, ""
 
+    @property
+    def _missing(self) -> list[str]:
+        """Channels of the bench that the recording does not hold."""
+        return [name for name in self._bench.messages if name not in self.channels]
+
     def _remarks(self, results: Sequence[CheckResult]) -> tuple[str, ...]:
         """What a reader should know beside the verdicts."""
         found = [f"damaged at {problem}" for problem in self._problems]
-        missing = [name for name in self._bench.messages if name not in self.channels]
-        if missing:
-            found.append(f"not in the recording, so not judged: {', '.join(missing)}")
+        if self._missing:
+            found.append(f"not in the recording, so not judged: {', '.join(self._missing)}")
         for name, count in self._others.items():
             if count:
                 found.append(f"channel {name} is none of the bench's: {count:,} frames were not judged")
@@ -224,7 +231,7 @@ class _Pass:
             asleep = (
                 dict(each.outcome.statistics).get("asleep", NO_TIME) if each.family == NetworkSleep.family else NO_TIME
             )
-            if asleep != NO_TIME:
+            if asleep != NO_TIME and not each.outcome.count:
                 channel = each.outcome.check.rpartition(" ")[2]
                 found.append(f"{channel} was silent as a whole for {asleep}: taken for sleep, dead would look the same")
         if self._awake.explained:
@@ -260,6 +267,10 @@ def with_surroundings(log: Log, results: Sequence[CheckResult]) -> list[CheckRes
         else replace(each, around=found[each.first.start - BEFORE_NS, each.first.time + AFTER_NS])
         for each in results
     ]
+
+
+def _channels_are(names: Sequence[str]) -> str:
+    return f"channel {names[0]} is" if len(names) == 1 else f"channels {', '.join(names)} are"
 
 
 def _verdict_of(outcome: Outcome) -> Verdict | None:

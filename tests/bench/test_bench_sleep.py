@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import Bench, Blueprint
+from harness import bus_contract
+from harness.bench import Bench, Blueprint, Silence
+from harness.errors import IntegrityError
 from harness.units import ms, s
 
 DATA = Path(__file__).parent / "data"
+VIRTUAL = Path(__file__).parents[2] / "benches" / "virtual.toml"
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +78,66 @@ def test_a_node_without_power_cannot_be_reset(lamp: Bench) -> None:
     lamp.node("PEDAL").reset()
     lamp.wait(10 * ms)
     lamp.silent("Pedals", during=1 * s)
+
+
+# -- a network that says of itself that it is awake --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stated(sleepy: Blueprint) -> Blueprint:
+    """The lamp plays the part of what says so: Off is awake."""
+    file = sleepy.file.path.with_name("stated.toml")
+    text = sleepy.file.path.read_text(encoding="utf-8")
+    file.write_text(f'{text}\n[monitors.awake]\ncan = "Lamps.BrakeLamp == Off"\n', encoding="utf-8")
+    return Blueprint.load(file)
+
+
+def fall_silent(bench: Bench) -> None:
+    """Nobody has declared it."""
+    bench.world.tx("Lamps").tamper = lambda data, counter: None
+
+
+def test_a_network_that_dies_awake_is_not_asleep(stated: Blueprint) -> None:
+    bench = Bench(stated)
+    with bench.watch(bus_contract()):
+        bench.wait(1 * s)
+        fall_silent(bench)
+        with pytest.raises(IntegrityError, match="sleep of can") as caught:
+            bench.wait(1 * s)
+        assert bench.now < 1 * s + 80 * ms
+        assert "Lamps.BrakeLamp says not Off before the network falls silent" in str(caught.value)
+    assert len(bench.incidents.raised) == 1
+
+
+def test_a_network_that_says_so_may_fall_silent(stated: Blueprint) -> None:
+    with Bench(stated) as bench, bench.watch(bus_contract()):
+        bench.set("BrakePedal", 40)
+        bench.wait(1 * s)
+        fall_silent(bench)
+        bench.wait(1 * s)
+
+
+def power_off(bench: Bench) -> None:
+    bench.node("LAMP").power_off()
+
+
+def disturb(bench: Bench) -> None:
+    with bench.disturb(Silence("Lamps")):
+        bench.wait(300 * ms)
+
+
+@pytest.mark.parametrize("act", [power_off, disturb])
+def test_a_network_that_the_test_has_silenced_may_be_silent(stated: Blueprint, act: Callable[[Bench], None]) -> None:
+    with Bench(stated) as bench, bench.watch(bus_contract()):
+        bench.wait(1 * s)
+        act(bench)
+        bench.wait(1 * s)
+
+
+def test_where_the_test_has_switched_off_all_but_who_says_so_silence_is_its_doing() -> None:
+    """Between two frames of the gateway, a slow sender, nobody is left to be heard."""
+    with Bench.open(VIRTUAL) as bench, bench.watch(bus_contract(without=["latency", "e2e", "counter"])):
+        bench.wait(1 * s)
+        for name in ("VCU", "BMS", "INV", "ESP", "BCM", "IC", "HVAC"):
+            bench.node(name).power_off()
+        bench.wait(200 * ms)

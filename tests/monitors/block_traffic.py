@@ -62,7 +62,13 @@ KNOWN = {
     "b": frozenset({COPY.key, LONG.key}),
 }
 BIT_TIMES = {"a": BitTimes(500_000, None), "b": BitTimes(500_000, 2_000_000)}
-LIMITS = ContractLimits(load=0.02, load_window=100 * MS, error_frames=1, routes=(Route("a.Box", "b.BoxCopy", 3 * MS),))
+LIMITS = ContractLimits(
+    load=0.02,
+    load_window=100 * MS,
+    error_frames=1,
+    routes=(Route("a.Box", "b.BoxCopy", 3 * MS),),
+    awake={"a": "Box.Gear == D"},
+)
 
 
 def lengths() -> Mapping[str, Callable[[Frame], int]]:

@@ -84,6 +84,16 @@ def test_every_sort_of_fault_is_found_alike(name: str, sleeps: bool) -> None:
         assert any(each.count for each in outcomes)
 
 
+def test_a_network_that_dies_awake_is_found_alike() -> None:
+    limits = replace(LIMITS, network_sleeps=True)
+    found = []
+    for seed in range(40):
+        seen = Car(seed, Faults(sleep=0.8, remote=0.1, length=0.1)).drive()
+        outcomes = agree(seen, [len(seen) // 4, len(seen) // 3, len(seen) // 2], limits, 1200 * MS)
+        found += [each for outcome in outcomes for each in outcome.violations if outcome.check == "sleep of a"]
+    assert len(found) > 5 and {each.message for each in found} == {"Box"}
+
+
 def test_a_right_drive_violates_nothing_but_the_load() -> None:
     outcomes = agree(Car(1, Faults()).drive(), [100], LIMITS, 1000 * MS)
     assert {each.check for each in outcomes if each.count} == {"load of a", "load of b"}

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from harness.errors import ConfigError
 from harness.monitors.cycle import CycleCheck, NodeCheck
 from harness.monitors.rules import CycleLimits
-from harness.monitors.sleep import NetworkSleep
+from harness.monitors.sleep import NetworkSleep, Statement
 from harness.monitors.statistics import GapStatistics
+from harness.signals.definitions import SignalDef
 
 LIMITS = CycleLimits()
 
@@ -144,6 +145,71 @@ def test_silence_of_one_message_is_none() -> None:
     (violation,) = violations
     # Certain only when the network turns out to be awake: a spread of 20 ms and two cycles after the longest gap.
     assert (violation.start, violation.time) == (93 * MS, (93 + 11 + 40) * MS)
+
+
+STATE = SignalDef("State", "Lamps", start=0, length=1, choices={0: "Asleep", 1: "Awake"})
+
+
+def stating(label: str = "Awake") -> list[object]:
+    """A message every 10 ms that says whether its network is awake, on a network that sleeps."""
+    lamps = rule("Lamps", 0x140, 10 * MS, STATE)
+    sleep = NetworkSleep("can", Statement.of(f"Lamps.State == {label}", [lamps.message]))
+    check = CycleCheck(lamps, LIMITS, sleep)
+    sleep.listen_to(check)
+    return [check, sleep]
+
+
+def test_a_network_that_falls_silent_awake_is_dead_once_for_each_silence() -> None:
+    twice = [frame(time, data=b"\1") for begin in (3, 503) for time in range(begin, begin + 100, 10)]
+    violations, outcomes = drive(stating(), twice, 1000)
+    assert [(each.kind, each.start, each.time) for each in violations] == [
+        ("silence", 93 * MS, 120 * MS),
+        ("silence", 593 * MS, 620 * MS),
+    ]
+    assert violations[0].expected == "Lamps.State says not Awake before the network falls silent"
+    assert violations[0].actual == "silent since 93 ms, last word Awake at 93 ms"
+    assert (violations[0].channel, violations[0].message, violations[0].signals) == (
+        "can", "Lamps", ("can.Lamps.State",),
+    )  # fmt: skip
+    assert outcomes[-1].count == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param([b"\1"] * 9 + [b"\0"], id="it said so"),
+        pytest.param([b""] * 10, id="it never said a thing"),
+        pytest.param([b"\1"] * 2, id="it was hardly awake"),
+    ],
+)
+def test_a_network_may_fall_silent(words: list[bytes]) -> None:
+    violations, _ = drive(stating(), [frame(3 + 10 * n, data=word) for n, word in enumerate(words)], 1000)
+    assert violations == []
+
+
+def test_what_carries_no_word_does_not_change_the_last_one() -> None:
+    words = [frame(3 + 10 * n, data=b"\1" if n < 5 else b"") for n in range(10)]
+    (violation,) = drive(stating(), words, 1000)[0]
+    assert violation.actual == "silent since 93 ms, last word Awake at 43 ms"
+
+
+def test_a_signal_that_no_message_has_says_nothing() -> None:
+    assert Statement.of("Lamps.Stat == Awake", [rule("Lamps", 0x140, 10 * MS, STATE).message]) is None
+
+
+@pytest.mark.parametrize(("first", "wrong"), [(20, False), (20.1, True), (45, True)])
+def test_a_late_first_frame_is_told_where_the_network_is_awake(first: float, wrong: bool) -> None:
+    monitors, _ = sleeping()
+    both = [*regular(first, 200), *regular(1, 201, key=0x141)]
+    violations, _ = drive(monitors, sorted(both), 180)
+    told = [("first frame within 20 ms", f"first frame after {first:g} ms", pytest.approx(20 - first))]
+    assert [(each.expected, each.actual, each.margin) for each in violations] == (told if wrong else [])
+
+
+def test_nobody_is_late_who_wakes_up_with_the_network() -> None:
+    monitors, _ = sleeping()
+    both = [*regular(55, 205), *regular(56, 206, key=0x141)]
+    assert drive(monitors, sorted(both), 180)[0] == []
 
 
 def test_who_does_not_wake_up_again_is_found() -> None:

@@ -180,10 +180,13 @@ def test_a_channel_that_is_missing_is_not_judged(seen: list[Received | ErrorFram
     (tmp_path / "lamp.dbc").write_bytes((LAMP.parent / "lamp.dbc").read_bytes())
     two = '[channels.can]\ndatabase = "lamp.dbc"\n[channels.second]\ndatabase = "lamp.dbc"\n'
     (tmp_path / "two.toml").write_text(two)
-    found = check_recording(
-        write(tmp_path / "one.asc", list(seen)), CheckBench.load(tmp_path / "two.toml", [], bus_contract())
-    )
-    assert found.verdict is Verdict.PASSED and found.remarks == ("not in the recording, so not judged: second",)
+    path, bench = write(tmp_path / "one.asc", list(seen)), CheckBench.load(tmp_path / "two.toml", [], bus_contract())
+    found = check_recording(path, bench)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.reason == "channel second is not in the recording: nothing of it was judged"
+    chosen = check_recording(path, bench, channels={"can": "1"})
+    assert chosen.verdict is Verdict.PASSED
+    assert found.remarks == chosen.remarks == ("not in the recording, so not judged: second",)
 
 
 def test_channels_that_nobody_asked_for_are_counted(seen: list[Received | ErrorFrame], tmp_path: Path) -> None:

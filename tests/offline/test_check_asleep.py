@@ -11,6 +11,7 @@ pytest.importorskip("numpy")
 from harness.bench import Bench
 from harness.bench.recorder import Recorder
 from harness.errors import ConfigError
+from harness.evidence.verdicts import Verdict
 from harness.frames import ErrorFrame, Received
 from harness.logs.reading import open_log
 from harness.logs.writing import write_seen
@@ -70,6 +71,25 @@ def test_nothing_is_late_while_the_network_says_that_it_is_not_awake(
     late = result(found, "cycle time of Pedals").outcome
     assert (late.count, len(late.violations)) == (count, count)
     assert any("not awake" in remark for remark in found.remarks) is (count == 0)
+
+
+@pytest.mark.parametrize(("end", "count"), [(500, 1), (2_000, 0)])
+def test_a_network_that_falls_silent_without_having_said_so_is_dead(
+    seen: list[Received | ErrorFrame], tmp_path: Path, end: int, count: int
+) -> None:
+    """The pedal tells the end of the recording, on a network of its own that does not sleep."""
+    more = '[monitors.awake]\ncan = "Lamps.BrakeLamp == Off"\n[restbus]\nsleep_after = "500 ms"'
+    bench = bench_with(tmp_path, more)
+    bench.write_text(
+        f'{bench.read_text(encoding="utf-8")}\n[channels.other]\ndatabase = "lamp.dbc"\n', encoding="utf-8"
+    )
+    dead = [frame for frame in seen if frame.time < end * MS]
+    other = [frame._replace(channel="other") for frame in seen]
+    path = write(tmp_path / "a.blf", sorted([*dead, *other], key=lambda each: each.time), ("can", "other"))
+    found = check_recording(path, CheckBench.load(bench, [], bus_contract(without=["counter", "e2e"])))
+    asleep = result(found, "sleep of can")
+    assert (asleep.outcome.count, found.verdict) == (count, Verdict.FAILED if count else Verdict.PASSED)
+    assert any(remark.startswith("can was silent as a whole") for remark in found.remarks) is (count == 0)
 
 
 def test_a_wrong_signal_for_awake_is_told(drive: Path, tmp_path: Path) -> None:
