@@ -154,7 +154,7 @@ class NetworkSleep(Check):
         return found
 
     def silent(self, look: int, slept: int, heard: int, said: Said | None) -> Sequence[Violation]:
-        """It is found asleep at ``look``; slept: asleep last before; heard: last heard (all ns); said: its last word."""
+        """It is found asleep at ``look``; slept: asleep last before; heard: last heard (all ns); said: last word."""
         stated = self.statement
         if stated is None or said is None or said[1] != stated.label:
             return NOTHING
