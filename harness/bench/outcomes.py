@@ -29,6 +29,7 @@ class Summary:
         self._counts: dict[int, int] = {}
         self._excused: dict[int, int] = {}
         self._handled: set[Violation] = set()
+        self._broken = False
 
     def violated(self, monitor: Monitor, violation: Violation) -> None:
         """A violation that nothing explains."""
@@ -47,8 +48,13 @@ class Summary:
         """Whether a violation of an outcome has not been reported before."""
         return violation not in self._handled and not isinstance(monitor, Check)
 
-    def write(self, outcomes: Sequence[Sequence[Outcome]], now: int) -> HarnessError | None:
-        """Write the lines; returns the doubt of the first monitor that cannot tell, noted already, or None."""
+    def write(self, outcomes: Sequence[Sequence[Outcome]], now: int, *, broken: bool = False) -> HarnessError | None:
+        """Write the lines; returns the doubt of the first monitor that cannot tell, noted already, or None.
+
+        broken: something that no monitor told has stopped the world, perhaps before they saw the frame that did it:
+        then no check of a contract claims to have passed.
+        """
+        self._broken = broken and not self._counts
         families: dict[str, list[tuple[Monitor, Outcome]]] = {}
         doubts: list[str] = []
         for monitor, own in zip(self._monitors, outcomes, strict=True):
@@ -109,7 +115,8 @@ class Summary:
             default=None,
         )
         margin = f"{margin_text(tight.margin, tight.unit)} ({tight.check})" if tight is not None else ""
-        parts = [f"{count} violations" if count else "kept" if judged else "nothing to judge"]
+        kept = "kept until the world was stopped" if self._broken else "kept"
+        parts = [f"{count} violations" if count else kept if judged else "nothing to judge"]
         parts += [f"smallest margin {margin}"] if margin else []
         parts += [f"{excused} explained by disturbances"] if excused else []
         title = f"bus contract, {family} ({len(judged)} of {len(members)} judged): {', '.join(parts)}"
@@ -121,9 +128,12 @@ class Summary:
             for outcome in judged
             if outcome.statistics
         )
-        verdict = Verdict.FAILED if count else Verdict.PASSED if judged else None
+        if self._broken or not judged:
+            self._journal.append(Event(now, "note", title, None, details))
+            return
         claim = Claim(f"{family} as declared", parts[0], margin=margin)
-        self._journal.append(Event(now, "expectation" if judged else "note", title, verdict, details, claim))
+        verdict = Verdict.FAILED if count else Verdict.PASSED
+        self._journal.append(Event(now, "expectation", title, verdict, details, claim))
 
 
 def _measures(outcome: Outcome) -> tuple[Measure, ...]:

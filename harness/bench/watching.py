@@ -227,7 +227,7 @@ class Watching:
                 violation for each in own for violation in each.violations if self._summary.is_new(monitor, violation)
             ]
             error = self._judge(monitor, late) or error
-        doubt = self._summary.write(outcomes, now)
+        doubt = self._summary.write(outcomes, now, broken=self._loop.failure is not None)
         if doubt is not None:
             self._incidents.doubts.append(doubt)
         return error or doubt

@@ -354,3 +354,13 @@ def test_tolerances_of_a_bench_file(tmp_path: Path) -> None:
 def test_wrong_tables(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(BenchFileError, match=message):
         Blueprint.load(bench_with(tmp_path, f"[monitors]\n{text}\n"))
+
+
+def test_no_check_claims_to_have_passed_in_a_world_that_something_else_has_stopped(lamp_blueprint: Blueprint) -> None:
+    bench = Bench(lamp_blueprint)
+    with pytest.raises(IntegrityError), bench.watch(bus_contract()):
+        bench.send("can", Frame(0x7AB))
+        bench.wait(1 * s)
+    told = [event for event in bench.journal if "bus contract, known frames" in event.title]
+    assert [(event.kind, event.verdict) for event in told] == [("note", None)]
+    assert "kept until the world was stopped" in told[0].title
