@@ -16,7 +16,7 @@ def line_of(frame: Frame) -> bytes:
     """A frame as a line, without its carriage return.
 
     >>> line_of(Frame(0x123, b"\\xaa\\xbb")), line_of(Frame(0x1, bytes(12), extended=True, fd=True, brs=True))[:10]
-    (b't1232AABB', b'B00000001C')
+    (b't1232AABB', b'B000000019')
     """
     kind = "r" if frame.remote else "b" if frame.brs else "d" if frame.fd else "t"
     length = frame.length if frame.remote else len(frame.data)

@@ -65,7 +65,7 @@ class Request:
         """As a frame.
 
         >>> Request.of(Request(Operation.PLANT, 7, subject_of("cell_temperature"), 61.0).frame())
-        Request(operation=1, number=7, subject=38131, value=61.0)
+        Request(operation=1, number=7, subject=43808, value=61.0)
         """
         return Frame(REQUEST_ID, _LAYOUT.pack(self.operation, self.number, self.subject, self.value), extended=True)
 
