@@ -37,10 +37,11 @@ def results(make_project: Callable[[], Project]) -> Path:
     except ReportError as error:
         pytest.skip(str(error))
     project = make_project()
-    project.write("suites/test_brake_lamps.py", SUITE.read_text())
+    project.write("suites/test_lamps.py", SUITE.read_text())
     lamp = project.folder / "bench" / "lamp.toml"
     (project.folder / "bench" / "rack.toml").write_text(lamp.read_text().replace('"lamp"', '"rack 7"', 1))
-    project.run(allure=True)
+    first = project.run(allure=True)
+    assert any(first.folder.glob("results/*-result.json")), first.out
     project.run("--bench", "bench/rack.toml", "-k", "follows", allure=True)
     return project.folder / "results"
 
