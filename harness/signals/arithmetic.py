@@ -131,26 +131,6 @@ class Expression(Comparable):
 
     # -- comparing -------------------------------------------------------------------------------------------------
 
-    def __eq__(self, other: object) -> Predicate:  # type: ignore[override]
-        return self._compare("==", other)
-
-    def __ne__(self, other: object) -> Predicate:  # type: ignore[override]
-        return self._compare("!=", other)
-
-    def __lt__(self, other: object) -> Predicate:
-        return self._compare("<", other)
-
-    def __le__(self, other: object) -> Predicate:
-        return self._compare("<=", other)
-
-    def __gt__(self, other: object) -> Predicate:
-        return self._compare(">", other)
-
-    def __ge__(self, other: object) -> Predicate:
-        return self._compare(">=", other)
-
-    __hash__ = object.__hash__
-
     def near(self, value: object, tolerance: object) -> Predicate:
         """Holds while it differs from ``value`` by at most ``tolerance`` (0 or more; half a step is forgiven).
 

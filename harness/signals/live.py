@@ -256,32 +256,12 @@ class LiveSignal(Comparable):
 
     # -- predicates ------------------------------------------------------------------------------------------------
 
-    def __eq__(self, other: object) -> Predicate:  # type: ignore[override]
-        return self._compare("==", other)
-
-    def __ne__(self, other: object) -> Predicate:  # type: ignore[override]
-        return self._compare("!=", other)
-
-    def __lt__(self, other: object) -> Predicate:
-        return self._compare("<", other)
-
-    def __le__(self, other: object) -> Predicate:
-        return self._compare("<=", other)
-
-    def __gt__(self, other: object) -> Predicate:
-        return self._compare(">", other)
-
-    def __ge__(self, other: object) -> Predicate:
-        return self._compare(">=", other)
-
     def _compare(self, operator: comparison.Operator, other: object) -> Predicate:
         if isinstance(other, LiveSignal):
             return comparison.compare_signals(self, operator, other)
         if isinstance(other, Expression):
             return self.expression()._compare(operator, other)
         return comparison.compare(self, operator, other)
-
-    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         raise PredicateTruthError(

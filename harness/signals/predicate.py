@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from harness.errors import PredicateTruthError, SignalError
 
 if TYPE_CHECKING:
+    from harness.signals.comparison import Operator
     from harness.signals.live import LiveSignal, Sample
 
 Samples = Mapping[str, "Sample | None"]
@@ -32,9 +33,35 @@ def _unbracketed(*operands: object) -> NoReturn:
 
 
 class Comparable:
-    """What comparisons are made of, rather than what is joined: ``speed > 5 & lamp == "On"`` means ``5 & lamp``."""
+    """What comparisons are made of, rather than what is joined: ``speed > 5 & lamp == "On"`` means ``5 & lamp``.
+
+    Comparing gives a predicate, so it is hashable by identity.
+    """
 
     __slots__ = ()
+
+    def _compare(self, operator: Operator, other: object) -> Predicate:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> Predicate:  # type: ignore[override]
+        return self._compare("==", other)
+
+    def __ne__(self, other: object) -> Predicate:  # type: ignore[override]
+        return self._compare("!=", other)
+
+    def __lt__(self, other: object) -> Predicate:
+        return self._compare("<", other)
+
+    def __le__(self, other: object) -> Predicate:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: object) -> Predicate:
+        return self._compare(">", other)
+
+    def __ge__(self, other: object) -> Predicate:
+        return self._compare(">=", other)
+
+    __hash__ = object.__hash__
 
     __and__ = __rand__ = __or__ = __ror__ = __rshift__ = __rrshift__ = __invert__ = _unbracketed
 
