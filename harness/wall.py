@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import SimulationError
@@ -54,18 +54,6 @@ class _Waiter:
     stopped: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class _Waiters:
-    waiting: list[_Waiter] = field(default_factory=list)
-
-    def ask(self) -> bool:
-        """Ask every condition, once per instant. Never stops the loop itself."""
-        for waiter in self.waiting:
-            if not waiter.stopped and waiter.stop is not None and waiter.stop():
-                waiter.stopped = True
-        return False
-
-
 class WallLoop(Loop):
     """A :class:`~harness.loop.Loop` whose time passes by itself from :meth:`start` to :meth:`close`.
 
@@ -86,7 +74,7 @@ class WallLoop(Loop):
         self._origin = 0
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._waiters = _Waiters()
+        self._waiting: list[_Waiter] = []
         self._thread: threading.Thread | None = None
         self._closing = False
         self._held = 0  # how many held() are open, one in the other
@@ -183,14 +171,14 @@ class WallLoop(Loop):
             held, self._held = self._held, 0  # the wait lets go of them all
             self._catch_up()
             waiter = _Waiter(time, stop, stop is not None and stop())
-            self._waiters.waiting.append(waiter)
+            self._waiting.append(waiter)
             self._changed.notify_all()
             try:
                 while self.now < time and not waiter.stopped:
                     self._raise_failure()
                     self._changed.wait(LONGEST_SLEEP_S)
             finally:
-                self._waiters.waiting.remove(waiter)
+                self._waiting.remove(waiter)
                 self._held = held
             self._raise_failure()
             return waiter.stopped
@@ -223,7 +211,7 @@ class WallLoop(Loop):
                 self._changed.notify_all()
 
     def _sleep_s(self) -> float:
-        due = [waiter.until for waiter in self._waiters.waiting]
+        due = [waiter.until for waiter in self._waiting]
         if self._heap:
             due.append(self._heap[0][0])
         return max(0.0, (min(due) - self.elapsed) / 1e9) if due else LONGEST_SLEEP_S
@@ -236,16 +224,21 @@ class WallLoop(Loop):
         if self._heap and self._heap[0][0] <= elapsed:
             self.lateness.add(elapsed - self._heap[0][0])
         try:
-            super().run_until(elapsed, self._waiters.ask if self._waiters.waiting else None)
+            super().run_until(elapsed, self._ask if self._waiting else None)
         except SystemExit as error:
-            # It was raised in a callback, and would end whichever thread happened to run that: often the test's own.
-            text = f"a callback raised SystemExit: {error} at {self}; nothing is being sent any more"
-            self.failure = SimulationError(text)
-            raise self.failure from error
+            # It would end whichever thread happened to run the callback: often the test's own.
+            self._raise_failure(error)
 
-    def _raise_failure(self) -> None:
+    def _ask(self) -> bool:
+        """Ask the conditions of all who wait, once per instant. Never stops the loop itself."""
+        for waiter in self._waiting:
+            if not waiter.stopped and waiter.stop is not None and waiter.stop():
+                waiter.stopped = True
+        return False
+
+    def _raise_failure(self, cause: BaseException | None = None) -> None:
         if self.failure is not None:
-            raise self.failure
+            raise self.failure from cause or self.failure.__cause__
         if self._thread is not None and not self._thread.is_alive() and not self._closing:
             raise SimulationError(f"the bench thread is dead at {self}; nothing is being sent any more")
         if self._closing:

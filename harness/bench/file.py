@@ -77,6 +77,12 @@ class Policy:
     latency: Handling = "fail"
     property: Handling = "fail"
 
+    @classmethod
+    def ignoring(cls) -> Policy:
+        """The policy of a world that nobody tests: all kinds are ignored."""
+        ignore: Handling = "ignore"
+        return cls(**dict.fromkeys(cls.__dataclass_fields__, ignore))
+
 
 @dataclass(frozen=True, slots=True)
 class BenchFile:

@@ -108,14 +108,13 @@ def _bus(channel: str, bitrate: int, data_bitrate: int | None) -> Running:
 
 def _vehicle(path: str) -> Running:
     from harness.bench import Blueprint
-    from harness.bench.file import Handling, Policy
+    from harness.bench.file import Policy
     from harness.bench.world import World
 
-    ignore: Handling = "ignore"
     loop = WallLoop()
     world = _made(lambda: World(Blueprint.load(path), 0, {}, None, loop=loop))
     # A program that joins may send what no database knows: diagnostics, say. Nobody asked us to judge that.
-    world.incidents.policy = Policy(**dict.fromkeys(Policy.__dataclass_fields__, ignore))
+    world.incidents.policy = Policy.ignoring()
     return _started(loop, {name: channel.bus for name, channel in world.channels.items()})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from harness.bench.blueprint import Blueprint
-from harness.bench.file import Handling, NodeState, Policy
+from harness.bench.file import NodeState, Policy
 from harness.bench.world import World
 from harness.bus.controller import Controller
 from harness.errors import ConfigError, HarnessError, ValueRangeError
@@ -31,9 +31,8 @@ class Vehicle:
     def __init__(self, blueprint: Blueprint, lines: Mapping[str, Line]) -> None:
         self.loop = WallLoop()
         self.world = World(blueprint, 0, {}, None, loop=self.loop)
-        ignore: Handling = "ignore"
         # What a tester does wrong on purpose is its own affair, and its own guard judges what it sees.
-        self.world.incidents.policy = Policy(**dict.fromkeys(Policy.__dataclass_fields__, ignore))
+        self.world.incidents.policy = Policy.ignoring()
         self.worst_ns = 0
         """How late a frame was handed to its line at worst, ns."""
         self._outside: dict[str, Controller] = {}
