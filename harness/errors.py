@@ -23,6 +23,9 @@
     ├── ExpectationFailed           (also AssertionError) the product did not do what was expected
     │   └── MonitorViolation        a property that was watched is violated
     ├── Blocked                     the bench cannot run the test; never counted against the product
+    │   ├── AdapterError            an adapter that cannot be opened, or does not do what it is asked for
+    │   │   └── AdapterLost         an adapter that was there and is gone: unplugged, its driver or process dead
+    │   └── InstrumentError         an instrument that cannot be opened, does not answer, or answers nonsense
     ├── Inconclusive                the measurement is weaker than the claim
     ├── StimulatesRecording         a test wants to act where the world is a recording; shown as skipped
     └── ReportError                 results or report cannot be written or built
@@ -135,6 +138,18 @@ class MonitorViolation(ExpectationFailed):
 
 class Blocked(HarnessError):
     """The bench cannot run this test (no adapter, a missing role). Shown as BLOCKED, never as failed."""
+
+
+class AdapterError(Blocked):
+    """A CAN adapter cannot be opened, or does not do what it is asked for; the message says what to do."""
+
+
+class AdapterLost(AdapterError):
+    """An adapter that was there is gone: unplugged, or its driver or channel process has died."""
+
+
+class InstrumentError(Blocked):
+    """An instrument cannot be opened, does not answer, answers nonsense, or was asked for more than it may do."""
 
 
 class Inconclusive(HarnessError):

@@ -11,6 +11,7 @@ drift; how late it ran is kept in :attr:`WallLoop.lateness`.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ from typing import Any
 from harness.errors import SimulationError
 from harness.loop import MODEL, Loop, Owner, Timer
 from harness.units import time_text
+
+clock_ns: Callable[[], int] = time.perf_counter_ns if sys.platform == "win32" else time.monotonic_ns
+"""Monotonic nanoseconds, the same in all processes of a machine. (Windows' monotonic clock ticks every 16 ms.)"""
 
 LONGEST_SLEEP_S = 0.5
 """The bench thread looks around at least this often, s."""
@@ -66,7 +70,7 @@ class WallLoop(Loop):
     False
     """
 
-    def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, clock: Callable[[], int] = clock_ns) -> None:
         super().__init__()
         self.lateness = Lateness()
         """Of everything that ran since the start."""
