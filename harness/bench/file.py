@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from harness.adapter.spec import AdapterSpec
+from harness.bench.live_spec import ResetSpec, adapter_of, reset_of
 from harness.bench.monitors import MonitorsSpec, monitors_of
 from harness.bench.table import Table
 from harness.errors import BenchFileError
@@ -34,7 +36,10 @@ class NodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """One channel: its databases, and the port behind it. Bit rates in bit/s; no data rate: classic CAN."""
+    """One channel: its databases, and the port behind it. Bit rates in bit/s; no data rate: classic CAN.
+
+    port: ``simulated``, or ``can``: whatever python-can knows, as ``adapter`` says.
+    """
 
     name: str
     databases: tuple[Path, ...]
@@ -42,6 +47,7 @@ class ChannelSpec:
     bitrate: int = 500_000
     data_bitrate: int | None = None
     strict: bool = True
+    adapter: AdapterSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,16 @@ class BenchFile:
     policy: Policy = field(default_factory=Policy)
     sleep_after: int | None = None
     monitors: MonitorsSpec = field(default_factory=MonitorsSpec)
+    served: str | None = None
+    """The channel over which a served vehicle is stimulated; None: the vehicle is none that is served."""
+    reset: ResetSpec = field(default_factory=ResetSpec)
+    strict_policy: frozenset[str] = frozenset()
+    """The kinds of problems for which the file itself says *fail*: these are red whoever uses the message."""
+
+    @property
+    def live(self) -> bool:
+        """Whether any channel is a real one: then time is the clock's, and only one run at a time can have the bench."""
+        return any(channel.adapter is not None for channel in self.channels)
 
     def node(self, name: str) -> NodeSpec:
         """The node's entry, or an absent node when the file does not name it."""
@@ -138,6 +154,11 @@ def _bench(file: Path, top: Table) -> BenchFile:
     cycles = Table(file, "cycle", top.take("cycle", dict, {}))
     send_types = Table(file, "sendtype", top.take("sendtype", dict, {}))
     policy = Table(file, "policy", top.take("policy", dict, {}))
+    strict = frozenset(key for key, handling in policy.content.items() if handling == "fail")
+    served_table = Table(file, "served", top.take("served", dict, {}))
+    served = served_table.take("channel", str) if served_table.content else None
+    if served is not None and served not in {channel.name for channel in channels if channel.adapter is not None}:
+        raise served_table.error(f"served.channel = {served!r} is no channel of this bench with port = 'can'")
     restbus = Table(file, "restbus", top.take("restbus", dict, {}))
     sleep_after = restbus.duration("sleep_after")
     bench = BenchFile(
@@ -155,8 +176,11 @@ def _bench(file: Path, top: Table) -> BenchFile:
         ),
         sleep_after=sleep_after,
         monitors=monitors_of(Table(file, "monitors", top.take("monitors", dict, {})), sleeps=sleep_after is not None),
+        served=served,
+        reset=reset_of(Table(file, "reset", top.take("reset", dict, {})), served=served is not None),
+        strict_policy=strict,
     )
-    for table in (policy, restbus, top):
+    for table in (policy, restbus, served_table, top):
         table.done()
     return bench
 
@@ -166,13 +190,17 @@ def _channel(name: str, table: Table) -> ChannelSpec:
     paths = [database] if isinstance(database, str) else database
     if not paths or not all(isinstance(each, str) for each in paths):
         raise table.error(f"{table.where}.database must be a file name or a list of them, not {database!r}")
+    bitrate = table.rate("bitrate", 500_000) or 500_000
+    data_bitrate = table.rate("data_bitrate", None)
+    port = table.choice("port", ("simulated", "can"), "simulated")
     spec = ChannelSpec(
         name=name,
         databases=tuple((table.path.parent / each).resolve() for each in paths),
-        port=table.choice("port", ("simulated",), "simulated"),
-        bitrate=table.rate("bitrate", 500_000) or 500_000,
-        data_bitrate=table.rate("data_bitrate", None),
+        port=port,
+        bitrate=bitrate,
+        data_bitrate=data_bitrate,
         strict=table.take("strict", bool, True),
+        adapter=adapter_of(name, table, bitrate, data_bitrate) if port == "can" else None,
     )
     table.done()
     return spec
