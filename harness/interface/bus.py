@@ -18,12 +18,12 @@ from can import (
     Message,
 )
 
+from harness.adapter.messages import frame_of, message_of
 from harness.bus.controller import Controller
 from harness.bus.port import ErrorState
 from harness.errors import HarnessError
 from harness.frames import ErrorFrame, Received
 from harness.interface.cyclic import TimerTask
-from harness.interface.messages import frame_of, message_of
 from harness.interface.running import join, leave, names
 from harness.wall import WallLoop
 

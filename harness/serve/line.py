@@ -9,9 +9,9 @@ from typing import Protocol
 
 import can
 
+from harness.adapter.echoes import Echoes
+from harness.adapter.messages import frame_of, message_of
 from harness.frames import Frame, Received
-from harness.interface.echoes import Echoes
-from harness.interface.messages import frame_of, message_of
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Line(Protocol):
 class InterfaceLine:
     """A line over a python-can interface: the server is one of its nodes.
 
-    echoing: what is sent comes back as if it were received (:data:`harness.interface.echoes.ECHOING`).
+    echoing: what is sent comes back as if it were received (:data:`harness.adapter.echoes.ECHOING`).
     """
 
     def __init__(self, bus: can.BusABC, name: str, *, fd: bool, echoing: bool = False) -> None:

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 import can
 
+from harness.adapter.echoes import ECHOING
 from harness.bench.blueprint import Blueprint
 from harness.errors import ConfigError, HarnessError
-from harness.interface.echoes import ECHOING
 from harness.serve.line import InterfaceLine, Line
 from harness.serve.server import Server
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import can
 import pytest
 
+from harness.adapter.messages import frame_of
 from harness.bench import Blueprint
 from harness.errors import ConfigError
-from harness.interface.messages import frame_of
 from harness.serve.server import Server
 from harness.serve.stimulation import ANSWER_ID, Answer, Operation, Request, Status, subject_of
 

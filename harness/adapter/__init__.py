@@ -1,0 +1,1 @@
+"""Real CAN channels: python-can's adapters, and the process that owns one."""
