@@ -32,7 +32,8 @@ FOLDER_VARIABLE = "HARNESS_LEASES"
 """Environment variable that names the folder of the lock files. All users of a machine have to use the same one."""
 
 _SETTLE_NS = 50_000_000
-"""A refusal is believed after so long: somebody may just be looking (:func:`holder_of`), or writing its name."""
+_NAMELESS_NS = 500_000_000
+"""A refusal is believed after so long; a holder without a name is probably just looking (:func:`holder_of`)."""
 _POLL_S = 0.05
 _PROGRESS_NS = 1_000_000_000
 _LONGEST_NAME = 200
@@ -163,12 +164,13 @@ def take(
             raise _unusable(place, error) from error
         if busy is None:
             return lease
+        holder = _holder_in(lock_file(busy, place))
         waited = time.monotonic_ns() - began
-        if waited >= max(wait_ns, _SETTLE_NS):
-            raise AdapterError(_refusal(bench, busy, _holder_in(lock_file(busy, place)), wait_ns))
+        if waited >= max(wait_ns, _NAMELESS_NS if holder == NOBODY_KNOWN else _SETTLE_NS):
+            raise AdapterError(_refusal(bench, busy, holder, wait_ns))
         if progress is not None and waited < wait_ns and (told is None or waited - told >= _PROGRESS_NS):
             told = waited
-            progress(_holder_in(lock_file(busy, place)), busy, waited)
+            progress(holder, busy, waited)
         time.sleep(_POLL_S if told is not None else _POLL_S / 10)
 
 
@@ -184,6 +186,7 @@ def holder_of(resource: str, folder: Path | None = None) -> Holder | None:
         raise _unusable(place, error) from error
     if file is None:
         return _holder_in(path)
+    os.ftruncate(file, 0)  # a dead holder's name would be taken for that of whoever looks next
     os.close(file)
     return None
 

@@ -118,9 +118,6 @@ from harness.lease import take
 lease = take(sys.argv[2:], "other", "forks", folder=Path(sys.argv[1]))
 forked = os.fork()
 if forked == 0:
-    os.close(1)
-    assert not lease.held
-    lease.release()     # changes nothing for the parent
     time.sleep(600)
 spawned = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False,
                            stdout=subprocess.DEVNULL)
@@ -136,7 +133,7 @@ def test_children_do_not_keep_the_lock_of_a_dead_holder(tmp_path: Path) -> None:
         assert process.stdout is not None
         children = [int(each) for each in process.stdout.readline().split()]
         try:
-            assert f"process {process.pid}" in refused(A, folder=tmp_path)  # the child's release is not the parent's
+            assert f"process {process.pid}" in refused(A, folder=tmp_path)
             process.kill()
             process.wait(BOUND_S)
             # The forked child may not have come to closing its copy yet when its parent dies at once.
@@ -157,7 +154,9 @@ def test_a_wait_ends_with_the_other_run(tmp_path: Path) -> None:
             told.append((holder, resource, waited_ns))
             process.stdin.close()  # type: ignore[union-attr]
 
-        with take([B, A], "slcan", "pytest suites", wait_ns=600 * 10**9, progress=progress, folder=tmp_path) as lease:
+        with take(
+            [B, A], "slcan", "pytest suites", wait_ns=BOUND_S * 10**9, progress=progress, folder=tmp_path
+        ) as lease:
             assert lease.held
             assert lease.resources == (A, B)
     holder, resource, waited_ns = told[0]
@@ -183,7 +182,7 @@ def test_who_waits_for_one_adapter_keeps_nobody_from_the_other(tmp_path: Path) -
 
     def wait() -> None:
         leases.append(
-            take([A, B], "both", "w", wait_ns=600 * 10**9, progress=lambda *_: waiting.set(), folder=tmp_path)
+            take([A, B], "both", "w", wait_ns=BOUND_S * 10**9, progress=lambda *_: waiting.set(), folder=tmp_path)
         )
 
     with take([B], "one", "holds the second", folder=tmp_path):
@@ -202,23 +201,47 @@ def test_nobody_holds_what_nobody_ever_took(tmp_path: Path) -> None:
     assert not (tmp_path / "missing").exists()
 
 
-def test_looking_refuses_nobody(tmp_path: Path) -> None:
-    with take([A], "slcan", "makes the file", folder=tmp_path):
+@posix
+def test_who_just_looks_refuses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking takes the lock for an instant; here it ends when the other has been refused for the first time."""
+    import fcntl
+
+    with open(lock_file(A, tmp_path), "w") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        monkeypatch.setattr(time, "sleep", lambda _seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+        with take([A], "slcan", "pytest suites", folder=tmp_path) as lease:
+            assert lease.held
+
+
+@posix
+def test_looking_removes_the_name_of_the_dead(tmp_path: Path) -> None:
+    with another_process(tmp_path, A) as process:
+        process.kill()
+        process.wait(BOUND_S)
+    assert lock_file(A, tmp_path).read_bytes() != b""
+    assert holder_of(A, tmp_path) is None
+    assert lock_file(A, tmp_path).read_bytes() == b""
+
+
+FORKED_CHILD = """
+import os, sys
+from pathlib import Path
+from harness.lease import holder_of, take
+lease = take(sys.argv[2:], "other", "forks", folder=Path(sys.argv[1]))
+if os.fork() == 0:
+    lease.release()
+    os._exit(lease.held)
+_, status = os.wait()
+assert status == 0
+assert lease.held and holder_of(sys.argv[2], Path(sys.argv[1])) == lease.holder
+print("held", flush=True)
+"""
+
+
+@posix
+def test_a_forked_child_holds_nothing_and_releases_nothing(tmp_path: Path) -> None:
+    with another_process(tmp_path, A, script=FORKED_CHILD):
         pass
-    end = threading.Event()
-
-    def look() -> None:
-        while not end.is_set():
-            holder_of(A, tmp_path)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        for _ in range(50):
-            take([A], "slcan", "pytest suites", folder=tmp_path).release()
-    finally:
-        end.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"user": "anna"}', '{"user": 1, "pid": "x"}'])
@@ -236,9 +259,17 @@ def test_long_names_of_resources_stay_apart(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_deleted_lock_file_is_made_again(tmp_path: Path) -> None:
-    take([A], "slcan", "pytest suites", folder=tmp_path).release()
-    lock_file(A, tmp_path).unlink()
+def test_a_lock_file_that_is_deleted_meanwhile_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    real = fcntl.flock
+
+    def flock(file: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
+        lock_file(A, tmp_path).unlink()  # between opening and locking
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
     with take([A], "slcan", "pytest suites", folder=tmp_path):
         assert "in use" in refused(A, folder=tmp_path)
 
