@@ -223,7 +223,7 @@ class WallLoop(Loop):
     def _catch_up(self) -> None:
         """Run all that is due by the clock. Whoever holds the lock may do that; mostly it is the bench thread."""
         elapsed = self.elapsed
-        if elapsed <= self.now or self.failure is not None:
+        if elapsed <= self.now or self.failure is not None or self._closing:
             return
         if self._heap and self._heap[0][0] <= elapsed:
             self.lateness.add(elapsed - self._heap[0][0])

@@ -31,11 +31,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--option", action="append", default=[], metavar="KEY=VALUE", help="further options of the interface"
     )
+    parser.add_argument(
+        "--links",
+        type=Path,
+        metavar="FOLDER",
+        help="with --slcan: make a link FOLDER/CHANNEL to each adapter's terminal, as long as the server runs",
+    )
+    parser.add_argument(
+        "--end-when-broken",
+        action="store_true",
+        help="end when a model breaks (default: tell the tester, and wait for it to ask for a new vehicle)",
+    )
     parser.add_argument("--seconds", type=float, default=None, help="end after so many seconds (default: on Ctrl-C)")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Serve until Ctrl-C, SIGTERM or the end of ``--seconds``; 0, or 1 when the vehicle broke, 2 for a wrong option."""
+    """Serve until Ctrl-C, SIGTERM or the end of ``--seconds``; 0, or 1 when a vehicle broke, 2 for a wrong option."""
     end = Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from threading import Event
 from urllib.parse import parse_qsl
 
@@ -12,63 +14,75 @@ import can
 
 from harness.adapter.echoes import ECHOING
 from harness.bench.blueprint import Blueprint
-from harness.errors import ConfigError, HarnessError
-from harness.serve.line import InterfaceLine, Line
+from harness.errors import ConfigError
+from harness.serve.line import STAMPING, InterfaceLine, Line
+from harness.serve.scheduling import hurry, settle
 from harness.serve.server import Server
 
 _LOOK_S = 0.2
 
 
 def serve(chosen: argparse.Namespace, end: Event) -> int:
-    """Serve until ``end`` is set, ``--seconds`` are over, or the vehicle breaks; returns the exit code.
+    """Serve until ``end`` is set or ``--seconds`` are over; returns the exit code.
 
     Raises :class:`~harness.errors.ConfigError` for what cannot be served, or an interface that cannot be opened.
     """
     blueprint = Blueprint.load(chosen.bench)
     lines: dict[str, Line] = {}
-    for channel, line in _lines(chosen, blueprint):
-        lines[channel] = line
-    server = Server(blueprint, lines)
-    try:
+    scheduling = hurry()
+    with ExitStack() as stack:
+        for channel, line in _lines(chosen, blueprint, stack):
+            lines[channel] = line
+            stack.callback(line.close)
+        settle()
+        server = Server(blueprint, lines, tidy=gc.collect)
+        stack.callback(server.close)
         for channel, line in lines.items():
             print(f"{channel} {line.name}", flush=True)
         print("serving", flush=True)
-        failure = _wait(server, end, chosen.seconds)
-        print(server.report(), flush=True)
-    finally:
-        server.close()
-    if failure is not None:
-        print(f"harness simulate: {failure}", file=sys.stderr)
-        return 1
-    return 0
+        _wait(server, end, chosen.seconds, ends_when_broken=chosen.end_when_broken)
+        print(server.report())
+        print(f"scheduling: {scheduling}", flush=True)
+        return 1 if server.broken or server.fault else 0
 
 
-def _wait(server: Server, end: Event, seconds: float | None) -> HarnessError | None:
-    loops = None if seconds is None else max(1, round(seconds / _LOOK_S))
-    while server.failure is None and not end.wait(_LOOK_S):
-        if loops is not None:
-            loops -= 1
-            if not loops:
+def _wait(server: Server, end: Event, seconds: float | None, *, ends_when_broken: bool) -> None:
+    looks = None if seconds is None else max(1, round(seconds / _LOOK_S))
+    while server.fault is None and not (ends_when_broken and server.broken) and not end.wait(_LOOK_S):
+        if looks is not None:
+            looks -= 1
+            if not looks:
                 break
-    return server.failure
 
 
-def _lines(chosen: argparse.Namespace, blueprint: Blueprint) -> Iterator[tuple[str, Line]]:
+def _lines(chosen: argparse.Namespace, blueprint: Blueprint, stack: ExitStack) -> Iterator[tuple[str, Line]]:
     specs = {spec.name: spec for spec in blueprint.file.channels}
     options = dict(_pair(text, "--option") for text in chosen.option)
     wanted = dict(_pair(text) for text in chosen.channel) or {name: name for name in specs}
-    for name, where in wanted.items():
-        spec = specs.get(name)
-        if spec is None:
+    for name in wanted:
+        if name not in specs:
             raise ConfigError(f"{chosen.bench} has no channel {name!r}; it has {', '.join(specs)}")
-        if chosen.slcan:
-            yield name, _adapter()
-        else:
-            fd = spec.data_bitrate is not None
-            rates = {"bitrate": spec.bitrate} | ({"data_bitrate": spec.data_bitrate} if fd else {})
-            place, _, own = where.partition("?")
-            bus = _open(chosen.interface, place, {"fd": fd, **rates, **options, **dict(parse_qsl(own, True, True))})
-            yield name, InterfaceLine(bus, f"{chosen.interface}:{where}", fd=fd, echoing=chosen.interface in ECHOING)
+    if chosen.slcan:
+        yield from _adapters(wanted, chosen.links, stack)
+        return
+    if chosen.links is not None:
+        raise ConfigError("--links goes with --slcan: only emulated adapters have terminals to link to")
+    for name, where in wanted.items():
+        spec = specs[name]
+        fd = spec.data_bitrate is not None
+        rates = {"bitrate": spec.bitrate} | ({"data_bitrate": spec.data_bitrate} if fd else {})
+        place, _, own = where.partition("?")
+        bus = _open(chosen.interface, place, {"fd": fd, **rates, **options, **dict(parse_qsl(own, True, True))})
+        yield (
+            name,
+            InterfaceLine(
+                bus,
+                f"{chosen.interface}:{where}",
+                fd=fd,
+                echoing=chosen.interface in ECHOING,
+                stamping=chosen.interface in STAMPING,
+            ),
+        )
 
 
 def _open(interface: str, channel: str, options: dict[str, object]) -> can.BusABC:
@@ -81,14 +95,20 @@ def _open(interface: str, channel: str, options: dict[str, object]) -> can.BusAB
         ) from error
 
 
-def _adapter() -> Line:
+def _adapters(channels: Iterable[str], folder: Path | None, stack: ExitStack) -> Iterator[tuple[str, Line]]:
     try:
+        from harness.serve.links import Links
         from harness.serve.slcan import SlcanLine
     except ImportError as error:
         raise ConfigError(
             f"an emulated adapter needs pseudo-terminals, which this system has none of: {error}"
         ) from error
-    return SlcanLine()
+    links = None
+    if folder is not None:
+        links = Links(folder)
+        stack.callback(links.close)
+    for name in channels:
+        yield name, SlcanLine(None if links is None else links.free(name))
 
 
 def _pair(text: str, option: str = "") -> tuple[str, str]:

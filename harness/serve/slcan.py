@@ -8,118 +8,181 @@ from __future__ import annotations
 import os
 import pty
 import select
+import termios
 import tty
-from collections.abc import Callable
-from threading import Thread
+from collections import deque
+from pathlib import Path
+from threading import Lock, Thread
 
-from harness.frames import Frame, Received
+from harness.frames import Received
 from harness.serve.lawicel import BELL, OK, frame_of_line, line_of
-from harness.serve.line import LineCounts
+from harness.serve.line import LineCounts, Receive
+from harness.wall import clock_ns
 
 _ANSWERS = {b"V": b"V1013", b"N": b"NA123", b"F": b"F00"}
 _SETTINGS = b"SsYXZMmWpPAU"  # taken, and without effect on a simulated bus
+_FRAMES = (b"t", b"T", b"r", b"R", b"d", b"D", b"b", b"B")
 LONGEST_LINE = 2 + 8 + 128 + 8
+QUEUE = 1024
+"""Lines that wait for a tester at most, beside what the terminal itself holds; then the oldest are lost."""
+
+_LOOK_S = 0.02  # how often it is looked whether a tester has opened the terminal
 
 
 class SlcanLine:
-    """One emulated adapter. :attr:`name` is the path of its terminal.
+    """One emulated adapter. :attr:`name` is the path of its terminal, or of the link that leads there.
 
-    listen_only: set by the tester's ``L``; then it sends nothing. A tester that is not reading loses frames, as a USB
-    adapter with a full buffer does; ``counts.lost`` tells.
+    It is plugged in as long as it lives; testers open and close its terminal one after the other. One that goes away
+    without closing the channel, because it was killed, leaves it closed all the same. A tester that does not read loses
+    the oldest frames, as with a USB adapter whose buffer is full; ``counts.lost`` tells, and the vehicle does not wait.
     """
 
-    def __init__(self) -> None:
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._master)
-        tty.setraw(self._slave)
+    def __init__(self, link: Path | None = None) -> None:
+        self._master, slave = pty.openpty()
+        tty.setraw(slave)
+        self.terminal = os.ttyname(slave)
+        os.close(slave)  # so that it shows when the tester's end is closed
         os.set_blocking(self._master, False)
-        self.name = os.ttyname(self._slave)
+        self._link = link
+        self.name = self.terminal if link is None else str(link)
         self.counts = LineCounts()
         self.opened = False
         """Whether the tester has opened the channel."""
         self.listen_only = False
+        """Set by the tester's ``L``; then what it sends is refused."""
+        self._lock = Lock()
+        self._waiting: deque[bytes] = deque()
+        self._begun = b""  # the rest of a line that the terminal has taken a part of
         self._wake_read, self._wake_write = os.pipe()
+        self._ending = self._closed = False
         self._thread: Thread | None = None
+        if link is not None:
+            link.symlink_to(self.terminal)
 
-    def start(self, receive: Callable[[Frame], None]) -> None:
+    def start(self, receive: Receive) -> None:
         """See :meth:`harness.serve.line.Line.start`."""
-        self._thread = Thread(target=self._read, args=(receive,), name=f"harness adapter {self.name}", daemon=True)
+        self._thread = Thread(target=self._serve, args=(receive,), name=f"harness adapter {self.name}", daemon=True)
         self._thread.start()
 
     def send(self, rx: Received) -> None:
         """See :meth:`harness.serve.line.Line.send`."""
-        if self.opened and self._write(line_of(rx.frame) + OK):
+        if self.opened:
+            self._queue(line_of(rx.frame) + OK)
             self.counts.sent += 1
 
-    def close(self) -> None:
-        """Unplug: the tester's next access fails, as when somebody pulls the stick."""
-        os.write(self._wake_write, b"x")
-        if self._thread is not None:
+    def stop(self) -> None:
+        """See :meth:`harness.serve.line.Line.stop`."""
+        self._ending = True
+        if self._thread is not None and self._thread.is_alive():
+            self._wake()
             self._thread.join()
-        for descriptor in (self._master, self._slave, self._wake_read, self._wake_write):
-            os.close(descriptor)
 
-    def _read(self, receive: Callable[[Frame], None]) -> None:
-        rest = b""
-        while True:
-            ready, _, _ = select.select([self._master, self._wake_read], [], [])
+    def close(self) -> None:
+        """Unplug: the tester's next access fails, as when somebody pulls the stick. May be called twice."""
+        self.stop()
+        if self._link is not None:
+            self._link.unlink(missing_ok=True)
+        with self._lock:
+            if not self._closed:
+                self.opened, self._closed = False, True
+                for descriptor in (self._master, self._wake_read, self._wake_write):
+                    os.close(descriptor)
+
+    # -- the thread: reads, and writes what could not be written at once ---------------------------------------------
+
+    def _serve(self, receive: Receive) -> None:
+        rest, present = b"", False
+        while not self._ending:
+            blocked = [self._master] if self._begun or self._waiting else []
+            ready, writable, _ = select.select([self._master, self._wake_read], blocked, [])
             if self._wake_read in ready:
-                return
+                os.read(self._wake_read, 4096)
+            if writable:
+                with self._lock:
+                    self._flush()
+            if self._master not in ready:
+                continue
             try:
-                rest += os.read(self._master, 65536)
+                read = os.read(self._master, 65536)
             except BlockingIOError:
                 continue
-            *lines, rest = rest.split(OK)
+            except OSError:
+                read = b""
+            if not read:  # nobody has the terminal open
+                if present:
+                    rest, present = b"", False
+                    self._forget()
+                select.select([self._wake_read], [], [], _LOOK_S)
+                continue
+            at, present = clock_ns(), True
+            *lines, rest = (rest + read).split(OK)
             for line in lines:
-                self._handle(line, receive)
+                self._handle(line, receive, at)
             if len(rest) > LONGEST_LINE:
                 self._refuse(f"{len(rest)} bytes without an end of line")
                 rest = b""
 
-    def _handle(self, line: bytes, receive: Callable[[Frame], None]) -> None:
+    def _handle(self, line: bytes, receive: Receive, at: int) -> None:
         command = line[:1]
         if command in (b"O", b"L"):
+            if not self.opened:
+                self._forget()
             self.opened, self.listen_only = True, command == b"L"
-            self._write(OK)
+            self._queue(OK)
         elif command == b"C":
-            self.opened = False
-            self._write(OK)
+            self._forget()
+            self._queue(OK)
         elif command in _ANSWERS:
-            self._write(_ANSWERS[command] + OK)
+            self._queue(_ANSWERS[command] + OK)
         elif not command or command in _SETTINGS:
-            self._write(OK)
+            self._queue(OK)
         elif (frame := frame_of_line(line)) is not None and self.opened and not self.listen_only:
             self.counts.received += 1
-            self._write(OK)
-            receive(frame)
+            self._queue(OK)
+            receive(frame, at)
         else:
             self._refuse(f"command {line[:40]!r}" + ("" if self.opened else " on a closed channel"))
 
     def _refuse(self, what: str) -> None:
-        self.counts.refused += 1
-        self.counts.trouble = what
-        self._write(BELL)
+        self.counts.refuse(what)
+        self._queue(BELL)
 
-    def _write(self, data: bytes) -> bool:
-        try:
-            written = os.write(self._master, data)
-        except BlockingIOError:
-            written = 0
-        if written < len(data):
-            # Part of a line is worse than none: the tester would read rubbish until the next end of line.
-            if written:
-                self._finish(data[written:])
-                return True
-            self.counts.lost += 1
-            self.counts.trouble = "the tester does not read"
-            return False
-        return True
+    def _forget(self) -> None:
+        """Close the channel: what the last tester has not read is nobody's."""
+        with self._lock:
+            self.opened = False
+            self._waiting.clear()
+            self._begun = b""
+            tester = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
+            try:
+                termios.tcflush(tester, termios.TCIFLUSH)
+            finally:
+                os.close(tester)
 
-    def _finish(self, rest: bytes) -> None:
-        while rest:
-            _, writable, _ = select.select([], [self._master], [], 0.05)
-            if not writable:
-                self.counts.lost += 1
-                self.counts.trouble = "the tester does not read"
+    # -- writing, from any thread ------------------------------------------------------------------------------------
+
+    def _queue(self, line: bytes) -> None:
+        with self._lock:
+            if self._closed:
                 return
-            rest = rest[os.write(self._master, rest) :]
+            waited = bool(self._begun or self._waiting)
+            self._waiting.append(line)
+            if len(self._waiting) > QUEUE and self._waiting.popleft()[:1] in _FRAMES:
+                self.counts.sent -= 1
+                self.counts.lose("the tester does not read")
+            self._flush()
+            if not waited and (self._begun or self._waiting):
+                self._wake()  # from now on the thread waits for room
+
+    def _flush(self) -> None:
+        """Write as much as the terminal takes; the lock is held."""
+        try:
+            while self._begun or self._waiting:
+                data = self._begun or self._waiting.popleft()
+                self._begun = data  # whole lines, or the tester would read rubbish up to the next end of line
+                self._begun = data[os.write(self._master, data) :]
+        except BlockingIOError:
+            pass
+
+    def _wake(self) -> None:
+        os.write(self._wake_write, b"x")

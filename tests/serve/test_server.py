@@ -12,10 +12,10 @@ import can
 import pytest
 
 from harness.adapter.messages import frame_of
+from harness.adapter.stimulation import ANSWER_ID, Answer, Operation, Request, Status, subject_of
 from harness.bench import Blueprint
 from harness.errors import ConfigError
 from harness.serve.server import Server
-from harness.serve.stimulation import ANSWER_ID, Answer, Operation, Request, Status, subject_of
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benches" / "virtual.toml"
@@ -84,7 +84,7 @@ def test_the_tester_is_heard(served: Server, adapter: can.BusABC) -> None:
 
 
 def test_plant_and_nodes_follow_stimulation_frames(served: Server, adapter: can.BusABC) -> None:
-    assert ask(adapter, Operation.HELLO).value == 1.0
+    assert ask(adapter, Operation.HELLO).value == 2.0
     assert ask(adapter, Operation.PLANT, "cell_temperature", 61.0).status is Status.DONE
     assert served.vehicle.world.plant["cell_temperature"] == pytest.approx(61.0, abs=1.0)
     assert ask(adapter, Operation.PLANT, "no such role").status is Status.UNKNOWN_SUBJECT

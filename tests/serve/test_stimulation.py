@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.adapter.stimulation import ANSWER_ID, REQUEST_ID, Answer, Request, Status, subject_of
 from harness.bench import Blueprint
 from harness.frames import EXTENDED, Frame
-from harness.serve.stimulation import ANSWER_ID, REQUEST_ID, Answer, Request, Status, subject_of
 
 ROOT = Path(__file__).parents[2]
 BYTE, WORD, SINGLE = st.integers(0, 255), st.integers(0, 0xFFFF), st.floats(width=32, allow_nan=False)

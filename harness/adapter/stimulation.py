@@ -1,4 +1,4 @@
-"""Stimulation frames: how a tester moves the plant of a served vehicle, and resets it.
+"""Stimulation frames: how a tester moves the plant of a served vehicle, and gets a new vehicle.
 
 They stand in no vehicle database, and no simulated node sees them. Both have 8 bytes and a 29-bit identifier:
 
@@ -20,15 +20,17 @@ from enum import IntEnum
 from harness.frames import Frame
 
 REQUEST_ID, ANSWER_ID = 0x1FFF_FFF0, 0x1FFF_FFF1
+PROTOCOL = 2
+"""Version of what is written here; the answer to :attr:`Operation.HELLO`."""
 _LAYOUT = struct.Struct("<BBHf")
 _ANSWER = 0x80
 
 
 class Operation(IntEnum):
-    """What the tester asks for. The answer's value is 0 unless said otherwise."""
+    """What the tester asks for. The answer's value is 0 unless said otherwise, and it goes to the asking channel."""
 
     HELLO = 0
-    """Is a server there? Answers with the version of this protocol: 1."""
+    """Is a server there? Answers with the version of this protocol, :data:`PROTOCOL`."""
     PLANT = 1
     """Set the role ``subject`` to ``value``, in the role's unit."""
     RESET = 2
@@ -38,9 +40,17 @@ class Operation(IntEnum):
     POWER_ON = 4
     """Give it back."""
     NEW_VEHICLE = 5
-    """A factory-new vehicle: all nodes, all memories, the plant. Answers when its nodes run."""
+    """A factory-new vehicle: all nodes, all memories, the plant.
+
+    The answer goes out on *every* channel, and then the new vehicle's time begins: on each channel, frames before the
+    answer are the old vehicle's, frames after it the new one's. What the tester sends before it has the answer is lost.
+    """
     LATENESS = 6
-    """How late was the server at worst since it was last asked? Answers in seconds."""
+    """How late was the vehicle at worst, as a tester sees it, since this was last asked, or it is new? In seconds."""
+    PLANT_READ = 7
+    """What is the role ``subject``? Answers with its value, in the role's unit."""
+    BROKEN = 8
+    """Never asked for: the server tells on every channel, with number 0, that a model broke and the vehicle stands."""
 
 
 class Status(IntEnum):
@@ -50,6 +60,25 @@ class Status(IntEnum):
     UNKNOWN_SUBJECT = 1
     VALUE_REFUSED = 2
     UNKNOWN_OPERATION = 3
+    BROKEN = 4
+
+    @property
+    def text(self) -> str:
+        """The status in words.
+
+        >>> Status.VALUE_REFUSED.text
+        'the role does not take this value'
+        """
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    Status.DONE: "done",
+    Status.UNKNOWN_SUBJECT: "the served vehicle has no such role, or no such simulated node",
+    Status.VALUE_REFUSED: "the role does not take this value",
+    Status.UNKNOWN_OPERATION: "the server does not know this operation",
+    Status.BROKEN: "a model of the served vehicle broke, and the vehicle stands still; the server has printed why",
+}
 
 
 @dataclass(frozen=True, slots=True)
