@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from harness.frames import Received
-from harness.serve.lawicel import BELL, OK, frame_of_line, line_of
+from harness.adapter.lawicel import BELL, OK, frame_of_line, line_of
 from harness.serve.line import LineCounts, Receive
 from harness.wall import clock_ns
 

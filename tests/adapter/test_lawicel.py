@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.frames import FD_LENGTHS, Frame, check_frame
-from harness.serve.lawicel import frame_of_line, line_of
+from harness.adapter.lawicel import frame_of_line, line_of
 
 
 @st.composite
