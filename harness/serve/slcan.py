@@ -14,8 +14,8 @@ from collections import deque
 from pathlib import Path
 from threading import Lock, Thread
 
-from harness.frames import Received
 from harness.adapter.lawicel import BELL, OK, frame_of_line, line_of
+from harness.frames import Received
 from harness.serve.line import LineCounts, Receive
 from harness.wall import clock_ns
 
@@ -111,7 +111,7 @@ class SlcanLine:
             if not read:  # nobody has the terminal open
                 if present:
                     rest, present = b"", False
-                    self._forget()
+                    self._gone()
                 select.select([self._wake_read], [], [], _LOOK_S)
                 continue
             at, present = clock_ns(), True
@@ -148,16 +148,21 @@ class SlcanLine:
         self._queue(BELL)
 
     def _forget(self) -> None:
-        """Close the channel: what the last tester has not read is nobody's."""
+        """Close the channel: what waits is nobody's. A line that is half written is finished."""
         with self._lock:
             self.opened = False
             self._waiting.clear()
-            self._begun = b""
-            tester = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
-            try:
-                termios.tcflush(tester, termios.TCIFLUSH)
-            finally:
-                os.close(tester)
+
+    def _gone(self) -> None:
+        """The tester has closed its end: the next one is not to read what is left of it in the terminal."""
+        self._forget()
+        self._begun = b""
+        # Not while a tester is there: between its select() and its read() that would look like an unplugged adapter.
+        tester = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
+        try:
+            termios.tcflush(tester, termios.TCIFLUSH)
+        finally:
+            os.close(tester)
 
     # -- writing, from any thread ------------------------------------------------------------------------------------
 
