@@ -86,7 +86,7 @@ class Missed(NamedTuple):
     time: int
     node: str
     message: str
-    count: int
+    cycles: int
 
 
 class Trouble(NamedTuple):

@@ -15,6 +15,7 @@ from harness.bus.confinement import RECESSIVE_BITS
 from harness.bus.port import ErrorState
 from harness.errors import HarnessError, IntegrityError, SignalError
 from harness.frames import Frame, Received, check_frame, id_text
+from harness.restbus.alterations import Alteration, FlippedBit, OtherLength, ShiftedCounter, Suppression, crc_bit
 from harness.units import duration
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from harness.bench.world import World
     from harness.bus.simulated import Injection
     from harness.evidence.events import Kind
-    from harness.protection import Protector
+    from harness.protection import ProtectionSpec
     from harness.restbus import TxMessage
     from harness.signals.trace import Trace
 
@@ -130,12 +131,6 @@ class Disturbance:
                 "keep it open long enough (bench.wait) and check that its message is being sent"
             )
 
-    def _use(self) -> bool:
-        if self.count is not None and self.hits >= self.count:
-            return False
-        self._hit()
-        return True
-
     def _hit(self) -> None:
         self.hits += 1
         if self.hits == self.count:
@@ -152,34 +147,32 @@ class _Tamper(Disturbance):
 
     def begin(self, world: World) -> None:
         tx = world.tx(self.message)
-        change = self._prepare(tx)
+        alteration = self._prepare(tx)
         self._key = tx.key
-
-        def tamper(data: bytes, counter: int | None) -> bytes:
-            if not self._use():
-                return data
-            changed = change(data, counter)
-            self._produced[self._key, changed] += 1
-            return changed
-
         _require_free(self, tx)
-        tx.tamper = tamper
+        tx.on_tampered = self._tampered
+        tx.tamper = alteration
         self._tx = tx
 
     def end(self, world: World) -> None:
-        self._tx.tamper = None
+        self._tx.tamper = self._tx.on_tampered = None
 
     def spoils(self, channel: str, key: int) -> bool:
         return key == self._key and channel == self._tx.channel
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
+    def _tampered(self, data: bytes | None) -> None:
+        assert data is not None
+        self._hit()
+        self._produced[self._key, data] += 1
+
+    def _prepare(self, tx: TxMessage) -> Alteration:
         """Check that the message can be disturbed in this way, and return what changes a payload."""
         raise NotImplementedError
 
-    def _protector(self, tx: TxMessage) -> Protector:
-        if tx.protector is None:
+    def _protection(self, tx: TxMessage) -> ProtectionSpec:
+        if tx.plan.protection is None:
             raise SignalError(f"{self.title}: {self.message} is not protected, so it has no checksum or counter")
-        return tx.protector
+        return tx.plan.protection
 
 
 def _require_free(disturbance: Disturbance, tx: TxMessage) -> None:
@@ -193,9 +186,8 @@ class WrongCrc(_Tamper):
     def __init__(self, message: str, *, count: int | None = None) -> None:
         super().__init__(message, f"wrong checksum in {message}", count)
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
-        self._protector(tx)
-        return lambda data, counter: tx.with_crc_bit_flipped(data)
+    def _prepare(self, tx: TxMessage) -> Alteration:
+        return FlippedBit(self.count, crc_bit(tx.plan.message, self._protection(tx)))
 
 
 class WrongCounter(_Tamper):
@@ -211,18 +203,11 @@ class WrongCounter(_Tamper):
         super().__init__(message, f"counter {offset:+d} in {message}", count)
         self.offset = offset
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
-        protector = self._protector(tx)
-        if self.offset % protector.counter_modulo == 0:
-            raise SignalError(f"{self.title}: a counter of {protector.counter_modulo} values is the same again")
-
-        def change(data: bytes, counter: int | None) -> bytes:
-            payload = bytearray(data)
-            # The deviations add up: a constant one would be wrong once, and then count on as it should.
-            protector.protect(payload, ((counter or 0) + self.hits * self.offset) % protector.counter_modulo)
-            return bytes(payload)
-
-        return change
+    def _prepare(self, tx: TxMessage) -> Alteration:
+        self._protection(tx)
+        if self.offset % tx.modulo == 0:
+            raise SignalError(f"{self.title}: a counter of {tx.modulo} values is the same again")
+        return ShiftedCounter(self.count, self.offset, tx.plan)
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         # The first right frame after a wrong one does not follow its predecessor's counter either.
@@ -238,10 +223,10 @@ class WrongLength(_Tamper):
         super().__init__(message, f"{message} with {length} bytes", count)
         self.length = length
 
-    def _prepare(self, tx: TxMessage) -> Callable[[bytes, int | None], bytes]:
+    def _prepare(self, tx: TxMessage) -> Alteration:
         if self.length == tx.plan.message.length:
             raise SignalError(f"{self.title}: that is its right length")
-        return lambda data, counter: data[: self.length].ljust(self.length, b"\0")
+        return OtherLength(self.count, self.length)
 
 
 class Silence(Disturbance):
@@ -256,16 +241,18 @@ class Silence(Disturbance):
         parts = world.tx_of(self.name)
         for tx in parts:
             _require_free(self, tx)
+        together = Suppression(self.count)
         for tx in parts:
-            tx.tamper = self._suppress
+            tx.on_tampered = self._suppressed
+            tx.tamper = together
         self._parts = parts
 
     def end(self, world: World) -> None:
         for tx in self._parts:
-            tx.tamper = None
+            tx.tamper = tx.on_tampered = None
 
-    def _suppress(self, data: bytes, counter: int | None) -> bytes | None:
-        return None if self._use() else data
+    def _suppressed(self, data: bytes | None) -> None:
+        self._hit()
 
     def explains(self, problem: Problem, rx: Received) -> bool:
         # A sender goes on counting while it is silenced, so its first frame afterwards does not follow the last one.

@@ -1,32 +1,25 @@
-"""One message that is being sent."""
+"""One message that is being sent: what it is, what it carries, and what may be done to it."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING
 
 from harness.errors import SignalError
-from harness.frames import Frame, Received
-from harness.loop import MODEL, Loop, Owner
-from harness.protection import Protector, bits_of
+from harness.loop import Owner
+from harness.protection import Protector
+from harness.restbus.alterations import bit_flipped, crc_bit
 from harness.restbus.payload import Payload
 from harness.restbus.plan import MessagePlan
 from harness.restbus.sendtypes import SendType
 
-if TYPE_CHECKING:
-    from harness.bus.port import Port
-
 Tamper = Callable[[bytes, int | None], bytes | None]
 """Takes a frame's finished payload and its counter (None: not protected); returns the payload to send instead, or None
-to send nothing."""
+to send nothing. Whoever leaves a frame alone returns ``data`` itself. Where the message is sent by another process it
+has to be one that can be pickled, as those of :mod:`harness.restbus.alterations`."""
 
 _ON_CHANGE, _ON_WRITE = int(SendType.ON_CHANGE), int(SendType.ON_WRITE)
 _REPEATED = int(SendType.REPEATED)
-_CACHED_COUNTERS = 256
-_LONG_AGO = -(1 << 62)
-# Frame(...) without the keyword handling of a named tuple's constructor.
-_new_frame: Callable[..., Frame] = tuple.__new__
 
 
 class Change:
@@ -50,71 +43,41 @@ class Change:
             self.delivered = time
 
 
-class TxMessage:
-    """One message of a node on one channel: its values, and when they go out.
+class TxMessage(ABC):
+    """One message of a node on one channel: its values, and what makes it go out.
 
-    *Cyclic* frames keep an absolute schedule from the start of the node. A *change* or *write* sends at once, then the
-    plan's repetitions, each a fast cycle after the other; another one during the repetitions starts them anew.
-    *If active* sends with the fast cycle, in place of the normal one, while a signal differs from its inactive value;
-    becoming active or inactive sends at once. The *minimum delay* holds between any two of these frames: what comes
-    too early waits, and frames that wait together become one.
-
-    The controller holds one frame of the message at a time, as a mailbox does: while it waits for the bus (overload,
-    bus-off), no other is queued. If values change meanwhile, a frame with the new ones follows it at once.
+    When it goes out is another's affair: of :class:`~harness.restbus.schedule.ScheduledMessage` in the same process,
+    or of another process that owns a real channel.
 
     tamper: changes or suppresses finished frames; for disturbances. A suppressed frame uses up its counter.
-    counter: the counter of the next frame; may be set.
+    on_tampered: called with what ``tamper`` made of a frame (None: it was suppressed), before that frame is on the bus
+    for anybody; not called for frames that it left alone. Set it before ``tamper``: what is set then gets the reports of
+    that one, also those that come from another process when both are gone already.
+    counter: the counter of the next frame; may be set. modulo: how many counters there are; 1 without protection.
     on_request: True lets the cyclic schedule rest from the next start of the node on: frames come by :meth:`forward`
     and :meth:`send_now`. A gateway sets it for what it routes.
     """
 
     __slots__ = (
-        "_attached", "_cycle_ticket", "_deferred", "_due", "_enabled", "_fast_due", "_fast_step", "_fast_ticket",
-        "_flight", "_frames", "_in_port", "_is_active", "_last", "_left", "_loop", "_min_delay", "_owner",
-        "_payload", "_piled", "_port", "_protect", "_reacts", "_running", "_sent_version", "_stale", "_step",
-        "_ticket", "_triggers", "_version", "_waiting", "counter", "modulo", "on_request", "plan", "tamper",
+        "_enabled", "_owner", "_payload", "_running", "_triggers", "channel", "counter", "modulo", "on_request",
+        "on_tampered", "plan", "tamper",
     )  # fmt: skip
 
-    def __init__(self, loop: Loop, port: Port, plan: MessagePlan, owner: Owner) -> None:
+    tamper: Tamper | None
+    counter: int
+    on_request: bool
+
+    def __init__(self, plan: MessagePlan, owner: Owner, channel: str) -> None:
         self.plan = plan
-        self.tamper: Tamper | None = None
-        self.on_request = False
+        self.channel = channel
+        """Name of the channel."""
+        self.on_tampered: Callable[[bytes | None], object] | None = None
         self.modulo = plan.protector.counter_modulo if plan.protector else 1
-        self._protect = plan.protector.protect if plan.protector else None
-        self._loop, self._port, self._owner = loop, port, owner
+        self._owner = owner
         self._payload = Payload(plan)
-        self._step = owner.world_delay(plan.cycle_ns) if plan.cycle_ns else 0
-        self._fast_step = owner.world_delay(plan.fast_cycle_ns) if plan.fast_cycle_ns else 0
-        self._min_delay = owner.world_delay(plan.min_delay_ns)
         self._triggers = plan.triggers
-        self._reacts = plan.reacts
         self._running = False
         self._enabled = True
-        self._ticket = 0
-        self._clear()
-
-    def _clear(self) -> None:
-        self.counter = 0
-        self._frames: dict[int, Frame] = {}
-        self._version = 0  # of the values
-        self._sent_version = 0  # of the frame that the port got last
-        self._waiting: list[Change] = []  # for the next frame
-        self._flight: list[Change] = []  # in the frame that the port got last
-        self._attached: list[Change] = []  # to the same, after it had got it
-        self._halt()
-
-    def _halt(self) -> None:
-        self._cycle_ticket = 0  # a scheduled call whose ticket is not the present one does nothing
-        self._fast_ticket = 0
-        self._deferred = 0
-        self._left = 0
-        self._in_port = self._piled = False
-        self._stale = False
-        self._last = _LONG_AGO
-        self._is_active = False
-        self._due = self._fast_due = 0
-
-    # -- what users call -----------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -125,11 +88,6 @@ class TxMessage:
     def node(self) -> str:
         """Name of the sending node."""
         return self._owner.name
-
-    @property
-    def channel(self) -> str:
-        """Name of the channel."""
-        return self._port.channel
 
     @property
     def key(self) -> int:
@@ -145,10 +103,7 @@ class TxMessage:
         """A payload of this message with the lowest bit of its CRC inverted. Only for a protected message."""
         if self.plan.protection is None:
             raise SignalError(f"message {self.name!r} is not protected: it has no CRC")
-        bit = bits_of(self.plan.message.signal(self.plan.protection.crc))[0]
-        flipped = bytearray(data)
-        flipped[bit // 8] ^= 1 << bit % 8
-        return bytes(flipped)
+        return bit_flipped(data, crc_bit(self.plan.message, self.plan.protection))
 
     @property
     def active(self) -> bool:
@@ -166,6 +121,13 @@ class TxMessage:
             if signal.name not in hidden
         }
 
+    def check(self, values: Mapping[str, object], *, force: bool = False) -> None:
+        """Raise what :meth:`set` would raise, and change nothing."""
+        Payload(self.plan).set(values, force=force)
+
+    # -- what users call -----------------------------------------------------------------------------------------
+
+    @abstractmethod
     def set(self, values: Mapping[str, object], *, force: bool = False) -> Change:
         """Set signals by name to physical values (numbers, quantities) or labels; all go out in the same frame.
 
@@ -175,126 +137,47 @@ class TxMessage:
         :class:`~harness.errors.UnitError`; setting counter or CRC of a protected message
         :class:`~harness.errors.SignalError`.
         """
-        changed = self._payload.set(values, force=force)
-        change = Change()
-        if self._in_port and not self._piled and not changed and self._version == self._sent_version:
-            self._attached.append(change)
-        else:
-            self._waiting.append(change)
-        self._loop.call(partial(self._react, values, changed))  # What breaks in sending is not the caller's.
-        change.due = self.active and bool(
-            self._step or self._in_port or self._deferred or self._left or self._is_active
-        )
-        if self.active and not change.due and not changed:
-            change.deliver(self._loop.now)  # Nothing to be sent: it was so before the call already.
-        return change
 
-    def check(self, values: Mapping[str, object], *, force: bool = False) -> None:
-        """Raise what :meth:`set` would raise, and change nothing."""
-        Payload(self.plan).set(values, force=force)
-
+    @abstractmethod
     def update(self, values: Mapping[str, object]) -> None:
         """As :meth:`set` for callers that do not ask when the values went out."""
-        changed = self._payload.set(values)
-        if changed or self._reacts:
-            self._react(values, changed)
 
+    @abstractmethod
     def send_now(self) -> Change:
         """Send one frame at once, whatever the send type, minimum delay or queue; nothing when not :attr:`active`."""
-        change = Change()
-        self._waiting.append(change)
-        if self.active:
-            change.due = True
-            self._post_frame()
-        return change
 
+    @abstractmethod
     def forward(self, data: bytes) -> None:
         """Send this payload at once (a gateway's route); counter and CRC are made new where the message is protected.
 
         Every forwarded frame is queued by itself, in order, and none replaces another. ``data`` is cut or filled with
         zeros to the message's length. The values stay those of the payload. Nothing when not :attr:`active`.
         """
-        if self.active:
-            if self._payload.load(data):
-                self._changed()
-            self._post_frame()
 
+    @abstractmethod
     def start(self) -> None:
         """End :meth:`stop`; the cyclic schedule begins anew, without start delay."""
-        if not self._enabled:
-            self._enabled = True
-            if self._running:
-                self._begin(0)
 
+    @abstractmethod
     def stop(self) -> None:
         """Keep this message silent until :meth:`start`; values and counter stay, ``set`` still works."""
-        self._enabled = False
-        self._halt()
 
     # -- what the transmitter calls ------------------------------------------------------------------------------
 
+    @abstractmethod
     def node_started(self) -> None:
         """The node sends: begin after the start delay."""
-        self._running = True
-        if self._enabled:
-            self._begin(self._owner.world_delay(self.plan.start_delay_ns))
 
+    @abstractmethod
     def node_stopped(self) -> None:
         """The node sends no more."""
-        self._running = False
-        self._halt()
 
+    @abstractmethod
     def reset(self, *, keep_values: bool) -> None:
         """Counter 0, and start values unless they are kept; what they are a change of is then still to be delivered."""
-        undelivered = [*self._flight, *self._attached, *self._waiting] if keep_values else []
-        if not keep_values:
-            self._payload.reset()
-        self._clear()
-        self._waiting = undelivered
 
-    # -- schedule ------------------------------------------------------------------------------------------------
-
-    def _begin(self, delay: int) -> None:
-        self._halt()
-        first = self._loop.now + delay
-        if self.on_request:
-            return
-        if self._step:
-            self._ticket += 1
-            self._cycle_ticket, self._due = self._ticket, first
-            self._loop.post(first, MODEL, self._cycle, self._ticket)
-        if self.plan.if_active and self.plan.is_active(self._payload.raws):
-            self._is_active = True
-            self._start_fast(first)
-
-    def _cycle(self, ticket: int) -> None:
-        if ticket == self._cycle_ticket:
-            # From the last due time, never from now: the schedule has no drift but the owner's clock.
-            self._due = due = self._due + self._step
-            self._loop.post(due, MODEL, self._cycle, ticket)
-            if not self._is_active:
-                self._send()
-
-    def _start_fast(self, first: int) -> None:
-        self._ticket += 1
-        self._fast_ticket, self._fast_due = self._ticket, first
-        self._loop.post(first, MODEL, self._fast, self._ticket)
-
-    def _fast(self, ticket: int) -> None:
-        """A repetition after a change, or a fast cycle of an active message."""
-        if ticket == self._fast_ticket:
-            self._left -= 0 if self._is_active else 1
-            if self._is_active or self._left > 0:
-                self._fast_due += self._fast_step
-                self._loop.post(self._fast_due, MODEL, self._fast, ticket)
-            self._send()
-
-    def _react(self, values: Mapping[str, object], changed: list[str]) -> None:
-        """Send what a ``set`` triggers."""
-        if changed:
-            self._changed()
-        if not (self._reacts and self._running and self._enabled):
-            return
+    def _triggered(self, values: Mapping[str, object], changed: list[str]) -> tuple[bool, bool]:
+        """Whether setting these signals sends a frame by their send types, and whether that is repeated."""
         triggers = self._triggers
         triggered = repeated = False
         for name in (*values, *changed):
@@ -302,92 +185,4 @@ class TxMessage:
             if kind & _ON_WRITE or (kind & _ON_CHANGE and name in changed):
                 triggered = True
                 repeated = repeated or bool(kind & _REPEATED)
-        was_active = self._is_active
-        if self.plan.if_active and changed:
-            self._is_active = self.plan.is_active(self._payload.raws)
-        if self._is_active and not was_active:
-            triggered = True
-            self._start_fast(self._loop.now + self._fast_step)
-        elif was_active and not self._is_active:
-            triggered, repeated = True, bool(self.plan.send_type & _REPEATED)
-            self._fast_ticket = 0
-        if repeated and self.plan.repetitions and not self._is_active:
-            self._left = self.plan.repetitions
-            self._start_fast(self._loop.now + self._fast_step)
-        if triggered:
-            self._send()
-
-    def _changed(self) -> None:
-        self._version += 1
-        self._frames.clear()
-
-    # -- one frame -----------------------------------------------------------------------------------------------
-
-    def _send(self) -> None:
-        """Send a frame, now or as soon as the minimum delay and the mailbox allow."""
-        if self._min_delay and self._loop.now < self._last + self._min_delay:
-            at_once = self._loop.now == self._last and self._version == self._sent_version
-            if not (self._deferred or at_once):  # two reasons in one instant are one frame
-                self._ticket += 1
-                self._deferred = self._ticket
-                self._loop.post(self._last + self._min_delay, MODEL, self._send_deferred, self._ticket)
-        elif not self._in_port:
-            self._post_frame()
-        elif self._version != self._sent_version:
-            self._stale = True
-
-    def _send_deferred(self, ticket: int) -> None:
-        if ticket == self._deferred:
-            self._deferred = 0
-            self._send()
-
-    def _post_frame(self) -> None:
-        counter = self.counter
-        frame = self._frames.get(counter)
-        if frame is None:
-            frame = self._make_frame(counter)
-        self.counter = counter + 1 if counter + 1 < self.modulo else 0
-        if self.tamper is not None:
-            data = self.tamper(frame.data, counter if self._protect else None)
-            if data is None:
-                return
-            if data != frame.data:
-                frame = frame._replace(data=data)
-        self._last = self._loop.now
-        self._deferred = 0
-        self._sent_version = self._version
-        self._piled = self._in_port
-        if self._piled:
-            self._waiting = self._flight + self._waiting  # The controller may overwrite the frame that waits.
-        self._in_port = True
-        if self._waiting:
-            self._flight, self._waiting = self._waiting, []
-            self._port.send(frame, partial(self._delivered, self._flight))
-        else:
-            self._flight = []
-            self._port.send(frame, self._sent)
-
-    def _make_frame(self, counter: int) -> Frame:
-        data = self._payload.data
-        if self._protect is not None:
-            self._protect(data, counter)
-        message = self.plan.message
-        frame = _new_frame(Frame, (message.id, bytes(data), message.extended, message.fd, message.brs, False, False, 0))
-        if self.modulo <= _CACHED_COUNTERS:
-            self._frames[counter] = frame  # With unchanged values the same frames come round again.
-        return frame
-
-    def _delivered(self, changes: list[Change], received: Received) -> None:
-        self._sent(received)
-        for change in changes:
-            change.deliver(received.time)
-
-    def _sent(self, received: Received) -> None:
-        self._in_port = False
-        if self._attached:
-            attached, self._attached = self._attached, []
-            for change in attached:
-                change.deliver(received.time)
-        if self._stale:
-            self._stale = False
-            self._send()
+        return triggered, repeated

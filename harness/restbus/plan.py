@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial, reduce
 from operator import or_
 
@@ -103,6 +103,10 @@ class MessagePlan:
         object.__setattr__(self, "start_values", raws)
         object.__setattr__(self, "start_payload", self.payload_of(raws))
         object.__setattr__(self, "protector", protector)
+
+    def __reduce__(self) -> tuple[type[MessagePlan], tuple[object, ...]]:
+        # What is derived holds functions, which cannot be pickled; it is derived again.
+        return type(self), tuple(getattr(self, each.name) for each in fields(self) if each.init)
 
     def __repr__(self) -> str:
         return f"<plan of {self.message!r}>"

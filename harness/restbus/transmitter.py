@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import UnknownSignalError, nearest
 from harness.loop import Loop, Owner
-from harness.restbus.message import Change, TxMessage
+from harness.restbus.message import TxMessage
 from harness.restbus.plan import MessagePlan
+from harness.restbus.schedule import ScheduledMessage
 
 if TYPE_CHECKING:
     from harness.bus.port import Port
-
-__all__ = ["Change", "Transmitter", "TxMessage"]
 
 
 @runtime_checkable
@@ -62,7 +61,7 @@ class Transmitter:
         self.resets: list[int] = []
         """When it was ever called, ns."""
         self._loop = loop
-        self.messages = tuple(TxMessage(loop, port, plan, owner) for plan in plans)
+        self.messages: tuple[TxMessage, ...] = tuple(self._message(plan) for plan in plans)
         self._by_name = {message.plan.message.name: message for message in self.messages}
         self._by_signal: dict[str, list[TxMessage]] | None = None
 
@@ -124,6 +123,9 @@ class Transmitter:
                 for name in message.plan.start_values:
                     self._by_signal.setdefault(name, []).append(message)
         return self._by_signal.get(signal, [])
+
+    def _message(self, plan: MessagePlan) -> TxMessage:
+        return ScheduledMessage(self._loop, self.port, plan, self.owner)
 
     def __contains__(self, name: object) -> bool:
         return name in self._by_name

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Literal
 
@@ -245,6 +245,10 @@ class MessageDef:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {signal.name: signal for signal in self.signals})
         object.__setattr__(self, "codec", Codec(self.name, self.length, self.signals, self.container))
+
+    def __reduce__(self) -> tuple[type[MessageDef], tuple[object, ...]]:
+        # A codec holds compiled functions, which cannot be pickled; it is made again.
+        return type(self), tuple(getattr(self, each.name) for each in fields(self) if each.init)
 
     def __repr__(self) -> str:
         return f"<message {self.name} {id_text(self.key)}>"

@@ -1,0 +1,60 @@
+"""A loop that stood still: what was missed is left out, not sent in a burst, and counters go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.restbus import ScheduledMessage
+from tests.restbus.scripted_port import MS, PLANS, Sender
+
+
+def started(name: str) -> tuple[Sender, ScheduledMessage]:
+    sender = Sender(replace(PLANS[name], start_delay_ns=0))
+    message = sender.transmitter.message(name)
+    assert isinstance(message, ScheduledMessage)
+    sender.transmitter.start()
+    return sender, message
+
+
+def test_of_the_missed_cycles_only_the_newest_is_sent_and_the_grid_stays() -> None:
+    sender, speed = started("Speed")
+    sender.until(25)
+    assert speed.catch_up(1004 * MS) == 97
+    sender.until(1004)
+    sender.until(1021)
+    assert sender.port.times == [0, 10, 20, 1000, 1010, 1020]
+    assert speed.protector is not None
+    assert [speed.protector.check(data).counter for data in sender.port.payloads] == [0, 1, 2, 3, 4, 5]
+
+
+def test_late_by_less_than_a_cycle_nothing_is_left_out() -> None:
+    sender, speed = started("Speed")
+    sender.until(25)
+    assert speed.catch_up(39 * MS) == 0
+    assert speed.catch_up(40 * MS) == 1
+    sender.until(51)
+    assert sender.port.times == [0, 10, 20, 40, 50]
+
+
+def test_repetitions_are_left_out_but_for_the_last() -> None:
+    sender, crash = started("Crash")
+    crash.set({next(iter(crash.values)): 1})
+    assert crash.catch_up(500 * MS) == 2
+    sender.until(500)
+    assert sender.port.times == [0, 30]
+
+
+def test_an_active_message_goes_on_with_its_fast_cycle() -> None:
+    sender, horn = started("Horn")
+    horn.set({"HornRequest": 2})
+    assert horn.catch_up(1010 * MS) == 49
+    sender.until(1025)
+    assert sender.port.times == [0, 1000, 1020]
+
+
+def test_nothing_is_left_out_of_what_is_not_sent() -> None:
+    sender, speed = started("Speed")
+    speed.stop()
+    assert speed.catch_up(1000 * MS) == 0
+    sender.until(100)
+    assert sender.port.times == []
