@@ -15,6 +15,7 @@ Events of one instant and phase run in the order in which they were posted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -38,6 +39,8 @@ class Phase(IntEnum):
 # Plain integers for the hot path: an IntEnum member costs a slow comparison in every heap operation.
 DELIVER, MODEL, DEADLINE, WAKE, ARBITRATE = (int(phase) for phase in Phase)
 
+
+_STILL = nullcontext()
 
 AT_ONCE_LIMIT = 100_000
 """How many timers without delay may be started in one instant."""
@@ -260,6 +263,10 @@ class Loop:
         self.failure = self.failure or failure
         # Ctrl-C, pytest.skip() and the like go on to those whom they concern.
         raise failure if isinstance(error, Exception) else error
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep the world still, and up to date, for a few steps that belong together. In virtual time it always is."""
+        return _STILL
 
     def quiet_until(self) -> int:
         """Up to when (ns) nobody but the caller can act: the next event, the waiting test's deadline, or now.

@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "vehicle-harness")
     group.addoption("--bench", metavar="FILE", help="bench file (default: ini option harness_bench)")
     group.addoption(
+        "--wait-for-bench",
+        metavar="TIME",
+        help="wait up to so long (10m, 90s) for a real bench that somebody else has (default: not at all)",
+    )
+    group.addoption(
         "--harness-seed",
         type=int,
         metavar="N",
@@ -100,6 +105,12 @@ def pytest_configure(config: pytest.Config) -> None:
     bench = config.getoption("--bench")
     if bench and not (config.invocation_params.dir / bench).is_file():
         raise pytest.UsageError(f"--bench {bench}: there is no such file")
+    if getattr(config.option, "tx", None):
+        from harness.pytest_support.rigs import refuse_workers
+
+        refuse_workers(
+            config, config.invocation_params.dir / bench if bench else config.rootpath / config.getini("harness_bench")
+        )
     evidence = config.getoption("--evidence")
     results = [config.getoption("--alluredir", None), evidence and (config.invocation_params.dir / evidence).parent]
     for folder in filter(None, results):

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite
 
-from harness.errors import UnitError, nearest
+from harness.errors import Inconclusive, UnitError, nearest
 
 
 class Duration(int):
@@ -90,6 +90,57 @@ class Measured(Duration):
         if isinstance(other, Duration) or other == 0:
             return int(other)
         raise UnitError(f"{self!r} {operator} {other!r}: compare it with a duration such as {other!r} * ms")
+
+
+class Uncertain(Measured):
+    """A span that was measured on a real bench: it knows how far it may be off.
+
+    uncertainty_ns: the largest error of the measurement, ns, not negative. Sums and differences add their
+    uncertainties. Comparing it with a limit that is nearer than that raises :class:`~harness.errors.Inconclusive`, so
+    that a plain ``assert`` cannot claim more than was measured; two measured spans are put in order as they are.
+
+    >>> Uncertain(32_000_000, 3_000_000) < 80 * ms
+    True
+    >>> Uncertain(79_000_000, 3_000_000) < 80 * ms
+    Traceback (most recent call last):
+    harness.errors.Inconclusive: 79 ms < 80 ms cannot be told: it was measured to within 3 ms only
+    """
+
+    uncertainty_ns: int
+
+    def __new__(cls, span_ns: int, uncertainty_ns: int = 0) -> Uncertain:
+        made = super().__new__(cls, span_ns)
+        made.uncertainty_ns = uncertainty_ns
+        return made
+
+    def _with(self, span_ns: int, other: object = 0) -> Uncertain:
+        return Uncertain(span_ns, self.uncertainty_ns + getattr(other, "uncertainty_ns", 0))
+
+    def __add__(self, other: int) -> Uncertain:
+        return self._with(int(self) + int(other), other) if isinstance(other, int) else NotImplemented
+
+    __radd__ = __add__
+
+    def __sub__(self, other: int) -> Uncertain:
+        return self._with(int(self) - int(other), other) if isinstance(other, int) else NotImplemented
+
+    def __rsub__(self, other: int) -> Uncertain:
+        return self._with(int(other) - int(self), other) if isinstance(other, int) else NotImplemented
+
+    def __abs__(self) -> Uncertain:
+        return self._with(abs(int(self)))
+
+    def __neg__(self) -> Uncertain:
+        return self._with(-int(self))
+
+    def _comparable(self, operator: str, other: object) -> int:
+        limit = super()._comparable(operator, other)
+        if not isinstance(other, Uncertain) and abs(int(self) - limit) < self.uncertainty_ns:
+            raise Inconclusive(
+                f"{self} {operator} {time_text(limit)} cannot be told: "
+                f"it was measured to within {time_text(self.uncertainty_ns)} only"
+            )
+        return limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from harness.bench.bench_plant import BenchPlant
 from harness.bench.blocks import Blocks
@@ -21,34 +21,30 @@ from harness.bench.excuses import Excuses
 from harness.bench.expectation import Judge, Result
 from harness.bench.file import Handling, Policy
 from harness.bench.integrity import Incidents
+from harness.bench.live import Live
 from harness.bench.node import NodeControl
 from harness.bench.recorded import Recording
 from harness.bench.signal import BenchSignal, Value, find_signal, value_text
-from harness.bench.stimulus import Delivery, Stimulus
+from harness.bench.silence import demand_silence
+from harness.bench.still import still
+from harness.bench.stimulus import Delivery, RawFrame, Stimulus
 from harness.bench.traffic import Traffic, message_names, traffic
 from harness.bench.watching import Watching, monitors_of, watched_of, watching
 from harness.bench.world import TESTER, World
 from harness.ecu import Ecu
-from harness.errors import BenchFileError, BusError, ExpectationFailed, SignalError, UnitError
-from harness.evidence.events import Claim, Event, Kind
-from harness.evidence.verdicts import Verdict
-from harness.frames import Frame, Received, check_frame
+from harness.errors import BenchFileError, BusError, SignalError, UnitError
+from harness.evidence.events import Event, Kind
+from harness.frames import Frame, check_frame
 from harness.plant import Plant
 from harness.restbus import TxMessage
 from harness.signals.predicate import Predicate
-from harness.units import Duration, duration, time_text
+from harness.units import Duration, duration
+
+if TYPE_CHECKING:
+    from harness.bench.rig import Rig
 
 
-class _RawFrame:
-    """A frame that the test sends itself, as a delivery."""
-
-    def __init__(self) -> None:
-        self.delivered: int | None = None
-
-    def sent(self, rx: Received) -> None:
-        self.delivered = rx.time
-
-
+@still
 class Bench:
     """One world and everything a test does with it.
 
@@ -70,8 +66,11 @@ class Bench:
         models: Mapping[str, type[Ecu]] | None = None,
         plant: type[Plant] | None = None,
         recording: Recording | None = None,
+        rig: Rig | None = None,
     ) -> None:
-        self.world = World(blueprint, seed, models or {}, plant, recording)
+        self._own_rig: Rig | None = None  # taken for this bench alone
+        live = Live(rig, renews=rig.reset_is_due()) if rig is not None else None
+        self.world = World(blueprint, seed, models or {}, plant, recording, live=live)
         self.seed = seed
         self.plant = BenchPlant(self, self.world.plant)
         self.latest: Stimulus | None = None
@@ -79,14 +78,25 @@ class Bench:
         self.excuses = Excuses(self.world, TESTER)
         self.attached: list[Watching] = []
         """What watches this world without being asked for in a ``with`` block."""
-        self._blocks = Blocks()
-        self._judge = Judge(self.world.loop, self.journal)
+        self._blocks = Blocks(self.world.loop)
+        self._judge = Judge(self.world.loop, self.journal, live.accounting if live is not None else None)
         self.attach_own()
 
     @classmethod
     def open(cls, path: str | Path, *, seed: int = 0) -> Bench:
-        """Load a bench file and open a bench on it. Raises :class:`~harness.errors.ConfigError`."""
-        return cls(Blueprint.load(path), seed=seed)
+        """Load a bench file and open a bench on it; one with hardware is taken until it is closed.
+
+        Raises :class:`~harness.errors.ConfigError`, and :class:`~harness.errors.Blocked` for hardware that is missing.
+        """
+        blueprint = Blueprint.load(path)
+        if not blueprint.file.live:
+            return cls(blueprint, seed=seed)
+        from harness.bench.rig import Rig  # opens adapters: what virtual time does not need
+
+        rig = Rig(blueprint).open()
+        bench = cls(blueprint, seed=seed, rig=rig)
+        bench._own_rig = rig
+        return bench
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
@@ -214,7 +224,7 @@ class Bench:
             raise BusError(f"send() takes a Frame such as Frame(0x123, bytes(8)), not {frame!r}")
         check_frame(frame, fd=self.world.channel(channel).bus.data_bitrate is not None)
         self.world.acts(f"send {frame} on {channel}")
-        raw = _RawFrame()
+        raw = RawFrame()
         self.world.tester(channel).send(frame, raw.sent)
         return self.stimulated(f"send {frame} on {channel}", (raw,))
 
@@ -226,9 +236,10 @@ class Bench:
         *,
         cycle_ns: int = 0,
         signals: tuple[str, ...] = (),
+        at: int | None = None,
     ) -> Stimulus:
-        """Note a stimulus; from now on ``within`` counts from it. signals: what it changes, by path."""
-        self.latest = Stimulus(title, self.world.loop.now, deliveries, cycle_ns)
+        """Note a stimulus; from now on ``within`` counts from it. signals: what it changes, by path. at: None: now."""
+        self.latest = Stimulus(title, self.world.loop.now if at is None else at, deliveries, cycle_ns)
         self.journal.append(Event(self.world.loop.now, kind, title, signals=signals))
         return self.latest
 
@@ -291,28 +302,7 @@ class Bench:
 
     def silent(self, name: str, *, during: Duration) -> None:
         """Demand that no frame of a message, or of a whole channel, ends within the time ``during`` from now."""
-        span = duration(during, "during")
-        seen: list[Received] = []
-        if name in self.world.channels:
-            cancel = self.world.channels[name].bus.observe(seen.append)
-        else:
-            tx = self.world.tx(name)
-            cancel = self.world.channels[tx.channel].network.on_frame(tx.key, seen.append)
-        start = self.world.loop.now
-        try:
-            self.world.loop.run_until(start + span, lambda: bool(seen))
-        finally:
-            cancel()
-        claim = f"silent {name} during {time_text(span)}"
-        if seen:
-            text = (
-                f"{claim}: {seen[0].frame} from {seen[0].sender or 'unknown'} after {time_text(seen[0].time - start)}"
-            )
-            told = Claim(claim, text.partition(": ")[2], window=(start, seen[0].time))
-            self.journal.append(Event(self.world.loop.now, "expectation", text, Verdict.FAILED, claim=told))
-            raise ExpectationFailed(text)
-        told = Claim(claim, "no frame", window=(start, start + span))
-        self.journal.append(Event(self.world.loop.now, "expectation", f"{claim}: no frame", Verdict.PASSED, claim=told))
+        demand_silence(self, name, duration(during, "during"))
 
     def disturb(self, *disturbances: Disturbance) -> AbstractContextManager[None]:
         """Do wrong on purpose while the block lasts; its own consequences are exempt from the guard, nothing else is.
@@ -377,8 +367,18 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.detach()
-        if error is None:
-            self.check()
+        try:
+            if error is None:
+                self.check()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End a world on real channels: nothing more is sent. In virtual time, nothing happens."""
+        if self.world.live is not None:
+            self.world.live.end()
+            if self._own_rig is not None:
+                self._own_rig.close()
 
     def check(self) -> None:
         """Raise the first incident that this world has seen, if any: nothing may be lost, also not in a bare except."""

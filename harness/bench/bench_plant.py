@@ -5,29 +5,58 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from harness.adapter.stimulation import Operation
 from harness.bench.signal import value_text
+from harness.bench.still import still
+from harness.errors import Blocked
 from harness.plant import Plant
 from harness.units import Quantity
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
+    from harness.bench.served import Served
+    from harness.bench.world import World
 
 
+@still
 class BenchPlant:
-    """The plant as a test sees it: reading a role gives its number, setting one is a stimulus."""
+    """The plant as a test sees it: reading a role gives its number, setting one is a stimulus.
+
+    Its filling is what this process simulates, or the plant of a served vehicle; a role without any blocks the test.
+    """
 
     def __init__(self, bench: Bench, plant: Plant) -> None:
         self._bench = bench
         self._plant = plant
 
+    @property
+    def world(self) -> World:
+        """The plant's world."""
+        return self._bench.world
+
     def __getitem__(self, role: str) -> float:
         self._plant.role(role)
-        self._bench.world.acts(f"plant {role}")
-        return self._plant[role]
+        self.world.acts(f"plant {role}")
+        served = self._served(role)
+        return self._plant[role] if served is None else served.ask(Operation.PLANT_READ, role)[0]
 
     def __setitem__(self, role: str, value: float | Quantity) -> None:
         unit = self._plant.role(role).unit
-        self._bench.world.acts(f"set plant {role}")
+        self.world.acts(f"set plant {role}")
         number = self._plant.checked(role, value)
-        self._bench.world.loop.call(partial(self._plant.__setitem__, role, number))
-        self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
+        served = self._served(role)
+        if served is None:
+            self.world.loop.call(partial(self._plant.__setitem__, role, number))
+            self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
+        else:
+            _, at = served.ask(Operation.PLANT, role, number)
+            self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant", at=at)
+
+    def _served(self, role: str) -> Served | None:
+        """The served vehicle whose plant it is; None where it is this process' own."""
+        live = self.world.live
+        if live is not None and live.served is not None:
+            return live.served
+        if not self.world.senses_plant:
+            raise Blocked(f"plant {role}: no node is simulated on this bench, and it has no actuator for this role")
+        return None

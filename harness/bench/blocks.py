@@ -6,17 +6,19 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 from harness.errors import SignalError
+from harness.loop import Loop
 
 
 class Blocks:
     """The blocks that a test has asked for and not entered yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
         self._waiting: list[_Block] = []
 
     def add(self, call: str, inner: AbstractContextManager[None]) -> AbstractContextManager[None]:
         """A block to be entered. call: what the test wrote for it, ``watch``."""
-        block = _Block(self._waiting, call, inner)
+        block = _Block(self._loop, self._waiting, call, inner)
         self._waiting.append(block)
         return block
 
@@ -28,7 +30,8 @@ class Blocks:
 
 
 class _Block(AbstractContextManager[None]):
-    def __init__(self, waiting: list[_Block], call: str, inner: AbstractContextManager[None]) -> None:
+    def __init__(self, loop: Loop, waiting: list[_Block], call: str, inner: AbstractContextManager[None]) -> None:
+        self._loop = loop
         self._waiting = waiting
         self._inner = inner
         self.call = call
@@ -36,9 +39,11 @@ class _Block(AbstractContextManager[None]):
     def __enter__(self) -> None:
         if self in self._waiting:
             self._waiting.remove(self)
-        self._inner.__enter__()
+        with self._loop.held():
+            self._inner.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        return self._inner.__exit__(kind, error, trace)
+        with self._loop.held():
+            return self._inner.__exit__(kind, error, trace)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
 
 from harness.bench.stimulus import Stimulus
 from harness.errors import ExpectationFailed, Inconclusive, SimulationError
@@ -19,7 +20,10 @@ from harness.loop import Loop
 from harness.signals.live import MISSED_CYCLES, Sample
 from harness.signals.predicate import Predicate
 from harness.signals.watch import Values, Watch
-from harness.units import Duration, Measured, time_text
+from harness.units import Duration, Measured, Uncertain, time_text
+
+if TYPE_CHECKING:
+    from harness.bench.accounting import Accounting
 
 DELIVERY_LIMIT_NS = 5_000_000_000
 """How long a stimulus may wait for its frame, beyond its cycle time, before the test gives up."""
@@ -45,11 +49,16 @@ class Result:
 
 
 class Judge:
-    """Runs the loop until an expectation is decided, and writes the journal."""
+    """Runs the loop until an expectation is decided, and writes the journal.
 
-    def __init__(self, loop: Loop, journal: list[Event]) -> None:
+    accounting: how exactly the world is measured; a verdict that depends on less than that is *inconclusive*. None: in
+    virtual time, where every instant is exact.
+    """
+
+    def __init__(self, loop: Loop, journal: list[Event], accounting: Accounting | None = None) -> None:
         self._loop = loop
         self._journal = journal
+        self._accounting = accounting
 
     def reference(self, after: Stimulus | int | None) -> int:
         """The point in time from which an expectation counts, ns; waits for a stimulus that is still on its way."""
@@ -75,19 +84,30 @@ class Judge:
         watch = self._watch(predicate, since, edge=isinstance(after, Stimulus) and after.at < since)
         try:
             self._run(deadline, lambda: watch.satisfied_at is not None)
-            return self._judge_expect(predicate, watch, since, within, after)
+            uncertainty = self._uncertainty(since, deadline)
+            # What came a little late may have come in time.
+            self._run(deadline + uncertainty, lambda: watch.satisfied_at is not None)
+            return self._judge_expect(predicate, watch, since, within, after, uncertainty)
         finally:
             watch.close()
 
     def _judge_expect(
-        self, predicate: Predicate, watch: Watch, since: int, within: int, after: Stimulus | int | None
+        self,
+        predicate: Predicate,
+        watch: Watch,
+        since: int,
+        within: int,
+        after: Stimulus | int | None,
+        uncertainty: int,
     ) -> Result:
         claim = f"expect {predicate.describe()} within {time_text(within)}"
         at = watch.satisfied_at
+        if at is not None and abs(since + within - at) < uncertainty:
+            self._doubt(predicate, claim, f"after {time_text(at - since)}", since, at, uncertainty)
         if at is not None and at <= since + within:
-            latency = Measured(at - since)
+            latency = Uncertain(at - since, uncertainty) if uncertainty else Measured(at - since)
             seen = _line(at, watch.satisfied_by, watch.units)
-            result = Result(Verdict.PASSED, Duration(at), latency, Measured(within - latency), seen)
+            result = Result(Verdict.PASSED, Duration(at), latency, Measured(within - int(latency)), seen)
             what = claims.reaction(predicate, since, within, at, seen)
             self._note(f"{claim}: after {latency}, margin {result.margin}", result, what)
             return result
@@ -148,6 +168,9 @@ class Judge:
             at, values = wrong
             result = Result(Verdict.FAILED, Duration(at), Measured(at - since), None, _line(at, values, watch.units))
             late = f"violated after {time_text(at - since)}"
+            uncertainty = self._uncertainty(since, since + during)
+            if min(at - since, since + during - at) < uncertainty:
+                self._doubt(watch.predicate, claim, late, since, at, uncertainty)
             what = claims.span(watch.predicate, claim, since, during, at, margin, result.seen)
             self._note(f"{claim}: {late}", result, what)
             raise ExpectationFailed(self._failure(claim, late, since, watch, after), result)
@@ -162,6 +185,20 @@ class Judge:
         what = claims.span(watch.predicate, claim, since, during, None, margin, result.seen)
         self._note(f"{claim}: held{distance}", result, what)
         return result
+
+    def _uncertainty(self, since: int, until: int) -> int:
+        """How far an instant in this stretch of time may be off, ns."""
+        if self._accounting is None:
+            return 0
+        self._accounting.settle()
+        return self._accounting.uncertainty(since, until)
+
+    def _doubt(self, predicate: Predicate, claim: str, seen: str, since: int, at: int, uncertainty: int) -> NoReturn:
+        """End inconclusive what is decided by less than what was measured."""
+        assert self._accounting is not None
+        why = f"{seen}, but that is known to within {time_text(uncertainty)} only"
+        self._cannot_tell(predicate, claim, why, at, since)
+        raise Inconclusive(f"{claim}: {why} ({self._accounting.text(since, at)})")
 
     def _cannot_tell(self, predicate: Predicate, claim: str, why: str, time: int, since: int) -> None:
         unknown = Result(Verdict.INCONCLUSIVE, Duration(time), Measured(time - since), None, why)

@@ -109,12 +109,14 @@ class BenchFile:
     served: str | None = None
     """The channel over which a served vehicle is stimulated; None: the vehicle is none that is served."""
     reset: ResetSpec = field(default_factory=ResetSpec)
+    late_limit: int = 20_000_000
+    """A failure during which the bench itself was later than this, ns, is inconclusive."""
     strict_policy: frozenset[str] = frozenset()
     """The kinds of problems for which the file itself says *fail*: these are red whoever uses the message."""
 
     @property
     def live(self) -> bool:
-        """Whether any channel is a real one: then time is the clock's, and only one run at a time can have the bench."""
+        """Whether any channel is a real one: then time is the clock's, and one run at a time has the bench."""
         return any(channel.adapter is not None for channel in self.channels)
 
     def node(self, name: str) -> NodeSpec:
@@ -159,6 +161,7 @@ def _bench(file: Path, top: Table) -> BenchFile:
     served = served_table.take("channel", str) if served_table.content else None
     if served is not None and served not in {channel.name for channel in channels if channel.adapter is not None}:
         raise served_table.error(f"served.channel = {served!r} is no channel of this bench with port = 'can'")
+    tester = Table(file, "tester", top.take("tester", dict, {}))
     restbus = Table(file, "restbus", top.take("restbus", dict, {}))
     sleep_after = restbus.duration("sleep_after")
     bench = BenchFile(
@@ -178,9 +181,10 @@ def _bench(file: Path, top: Table) -> BenchFile:
         monitors=monitors_of(Table(file, "monitors", top.take("monitors", dict, {})), sleeps=sleep_after is not None),
         served=served,
         reset=reset_of(Table(file, "reset", top.take("reset", dict, {})), served=served is not None),
+        late_limit=tester.duration("late_limit", 20_000_000) or 0,
         strict_policy=strict,
     )
-    for table in (policy, restbus, served_table, top):
+    for table in (policy, restbus, served_table, tester, top):
         table.done()
     return bench
 

@@ -43,7 +43,7 @@ class Incidents:
         self.doubts: list[HarnessError] = []
         """What monitors could not tell at their end."""
         self.disturbances: list[Disturbance] = []
-        self._journal = journal
+        self.journal = journal
         self._judged: tuple[Problem, Received] | None = None
 
     def judge(self, problem: Problem, rx: Received, text: str, trace: Trace) -> None:
@@ -94,14 +94,18 @@ class Incidents:
         return self._by_policy(problem)
 
     def _by_policy(self, problem: Problem) -> Handling:
-        name = "protection" if problem in ("crc", "counter") else problem
-        return cast("Handling", getattr(self.policy, name))
+        return cast("Handling", getattr(self.policy, self.policy_key(problem)))
+
+    @staticmethod
+    def policy_key(problem: Problem) -> str:
+        """The key of the policy that decides about a kind of problem."""
+        return "protection" if problem in ("crc", "counter") else problem
 
     def record(self, error: HarnessError, claim: Claim | None = None) -> HarnessError:
         """Note an incident in the journal and return it for raising."""
         self.raised.append(error)
         title = str(error).splitlines()[0]
-        self._journal.append(Event(self.loop.now, "incident", title, Verdict.FAILED, claim=claim))
+        self.journal.append(Event(self.loop.now, "incident", title, Verdict.FAILED, claim=claim))
         return error
 
 

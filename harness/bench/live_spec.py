@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, cast
 
 from harness.adapter.spec import AdapterSpec
@@ -62,7 +61,7 @@ def expanded(table: Table, key: str, text: str) -> str:
     found = os.path.expandvars(text)
     if "$" in found:
         raise table.error(f"{table.where}.{key} = {text!r} names a variable that the environment does not have")
-    return str((table.path.parent / Path(found)).absolute()) if found.startswith(("./", "../")) else found
+    return os.path.normpath(table.path.parent / found) if found.startswith(("./", "../")) else found
 
 
 def reset_of(table: Table, *, served: bool) -> ResetSpec:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from harness.adapter.stimulation import Operation
 from harness.bench.file import NodeState
+from harness.bench.still import still
 from harness.bus.port import ErrorState
 from harness.errors import Blocked, ConfigError
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
-    from harness.bench.world import Node
+    from harness.bench.world import Node, World
 
 
+@still
 class NodeControl:
     """One node of the bench. Each switch is a stimulus of its own in the journal, effective at once."""
 
@@ -26,20 +29,25 @@ class NodeControl:
         """The node's name, as in the database."""
         return self._node.name
 
+    @property
+    def world(self) -> World:
+        """The node's world."""
+        return self._bench.world
+
     def reset(self) -> None:
         """Restart the node: timers and received values are gone, its non-volatile memory stays.
 
         An absent node counts from 0 again, and keeps what the test has set.
         """
-        self._switch("reset", self._reset)
+        self._switch("reset", self._reset, Operation.RESET)
 
     def power_off(self) -> None:
         """Take the node's supply away: it neither sends, receives nor acknowledges."""
-        self._switch("power off", self._power_off)
+        self._switch("power off", self._power_off, Operation.POWER_OFF)
 
     def power_on(self) -> None:
         """Give the node its supply back; it starts as after a reset."""
-        self._switch("power on", self._power_on)
+        self._switch("power on", self._power_on, Operation.POWER_ON)
 
     def _reset(self) -> None:
         if self._node.ecu is not None:
@@ -79,6 +87,8 @@ class NodeControl:
     def error_state(self, channel: str) -> ErrorState:
         """The state of the node's controller on a channel: active, passive or bus-off (ISO 11898-1, 8.3.4)."""
         self._bench.world.acts(f"error state of {self.name}")
+        if self._node.spec.state is NodeState.REAL:
+            raise Blocked(f"error state of {self.name}: the node is real, and nothing on this bench can look into it")
         try:
             return self._node.controllers[channel].state
         except KeyError:
@@ -94,10 +104,23 @@ class NodeControl:
             if controller.state is ErrorState.BUS_OFF:
                 controller.restart()
 
-    def _switch(self, what: str, switch: Callable[[], None]) -> None:
-        self._bench.world.acts(f"{what} of {self.name}")
+    def _switch(self, what: str, switch: Callable[[], None], asked: Operation | None = None) -> None:
+        world = self._bench.world
+        world.acts(f"{what} of {self.name}")
         if self._node.spec.state is NodeState.REAL:
-            raise Blocked(f"{what} of {self.name}: the node is real and this bench has no instrument that can do it")
-        self._bench.stimulated(f"{what} of {self.name}", ())
-        self._bench.world.loop.call(switch)
+            served = world.live.served if world.live is not None else None
+            if served is None or asked is None:
+                raise Blocked(f"{what} of {self.name}: the node is real and nothing on this bench can do that")
+            # Its counters begin anew from some instant between the request and the answer: both count.
+            self._note_reset()
+            _, at = served.ask(asked, self.name)
+            self._note_reset()
+            self._bench.stimulated(f"{what} of {self.name}", (), at=at)
+        else:
+            self._bench.stimulated(f"{what} of {self.name}", ())
+            world.loop.call(switch)
         self._bench.excuses.switch(self.name)
+
+    def _note_reset(self) -> None:
+        for transmitter in self._node.transmitters.values():
+            transmitter.reset()

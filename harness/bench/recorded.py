@@ -7,24 +7,21 @@ a simulated world; whoever stimulates gets :class:`~harness.errors.StimulatesRec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.bench.integrity import Incidents, Problem
-from harness.bus.simulated import SimBus
-from harness.bus.subscribers import Subscription
-from harness.errors import BusError, HarnessError, Inconclusive, IntegrityError, MissingExtra
+from harness.bus.heard import HeardBus
+from harness.errors import HarnessError, Inconclusive, IntegrityError, MissingExtra
 from harness.evidence.events import Event
 from harness.evidence.verdicts import verdict_of
 from harness.frames import ErrorFrame, Received
-from harness.loop import DELIVER, Loop
+from harness.loop import DELIVER
 from harness.units import time_text
 
 if TYPE_CHECKING:
-    from harness.bench.file import Handling, Policy
     from harness.bench.world import World
     from harness.logs.reading import Log
 
@@ -68,74 +65,6 @@ class Recording:
         return open_log(self.path, wanted=wanted, channels=self.channels)
 
 
-class RecordedBus(SimBus):
-    """A bus on which recorded frames are heard again. Whoever is attached stays silent."""
-
-    _taps: tuple[Subscription, ...] = ()
-
-    def observe(
-        self, callback: Callable[[Received], object], keys: Collection[int] | None = None
-    ) -> Callable[[], None]:
-        """A passive tap, as on a simulated bus."""
-        return self._tap(Subscription(callback, keys, None), first=False)
-
-    def observe_first(self, callback: Callable[[Received], object]) -> Callable[[], None]:
-        """The same, before everybody else."""
-        return self._tap(Subscription(callback, None, None), first=True)
-
-    def _tap(self, tap: Subscription, *, first: bool) -> Callable[[], None]:
-        self._taps = (tap, *self._taps) if first else (*self._taps, tap)
-
-        def cancel() -> None:
-            tap.deliver = tap.cancelled
-            self._taps = tuple(each for each in self._taps if each is not tap)
-
-        return cancel
-
-    def play(self, seen: Received | ErrorFrame) -> None:
-        """Hand a frame or an error frame to all who observe."""
-        if isinstance(seen, ErrorFrame):
-            for observer in tuple(self._error_observers):
-                observer(seen)
-            return
-        duration = self.duration(seen)
-        if seen.time - duration > self._activity.end:
-            self._activity.begin(seen.time - duration)
-        self._activity.end = max(self._activity.end, seen.time + self._gap)
-        key = seen.frame.key
-        for tap in self._taps:
-            if tap.keys is None or key in tap.keys:
-                tap.deliver(seen)
-
-    def duration(self, rx: Received) -> int:
-        """How long the frame was on the bus, ns; 0 for what this bus could not have carried."""
-        try:
-            return self.lengths[rx.frame][1]
-        except BusError:
-            # The guard finds what is wrong with such a frame; it has no length at this bus's bit rates.
-            return 0
-
-
-class RecordedIncidents(Incidents):
-    """Incidents in a recording: red for the messages that the test uses, collected for the rest.
-
-    Frames of an actual vehicle are often odd where the test does not look. A policy that the test itself sets, and
-    what the bench file does not leave at *fail*, hold as they are; so do the violations of what a test watches.
-    """
-
-    def __init__(self, loop: Loop, policy: Policy, journal: list[Event]) -> None:
-        super().__init__(loop, policy, journal)
-        self.initial = policy
-        self.used: set[tuple[str, int]] = set()
-        """Channel and key of each message that the test has asked for."""
-
-    def handling(self, problem: Problem, rx: Received) -> Handling:
-        """What a problem with this frame means that no monitor was asked to look for."""
-        handling = super().handling(problem, rx)
-        by_default = handling == "fail" and self.policy is self.initial
-        return "collect" if by_default and (rx.channel, rx.frame.key) not in self.used else handling
-
-
 class Playback:
     """Feeds the channels of a world from a recording, a block at a time and each frame at its instant."""
 
@@ -145,7 +74,7 @@ class Playback:
         self._journal = world.journal
         self._recording = recording
         buses = {name: channel.bus for name, channel in world.channels.items()}
-        self._buses = {name: bus for name, bus in buses.items() if isinstance(bus, RecordedBus)}
+        self._buses = {name: bus for name, bus in buses.items() if isinstance(bus, HeardBus)}
         self._log = recording.open(list(world.channels))
         self._noted = 0
         self._seen = self._read()

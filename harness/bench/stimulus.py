@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from harness.frames import Received
+
 
 class Delivery(Protocol):
     """Something that reaches the vehicle at some instant: a change of a message's values, or a raw frame."""
@@ -12,6 +14,17 @@ class Delivery(Protocol):
     @property
     def delivered(self) -> int | None:
         """End of the first frame that carried it, ns; ``None`` while it waits for its turn on the bus."""
+
+
+class RawFrame:
+    """A frame that the test sends itself, as a delivery."""
+
+    def __init__(self) -> None:
+        self.delivered: int | None = None
+
+    def sent(self, rx: Received) -> None:
+        """The frame is on the bus."""
+        self.delivered = rx.time
 
 
 class Stimulus:

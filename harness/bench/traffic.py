@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.frames import Received
-from harness.units import Duration, Measured
+from harness.units import Duration, Measured, Uncertain
 
 if TYPE_CHECKING:
     from harness.bench.world import World
@@ -34,6 +35,8 @@ class Traffic:
     signals: tuple[str, ...]
     """``Message.Signal`` of each of the message's signals; () for a channel."""
     frames: tuple[Received, ...]
+    uncertainty: Callable[[int, int], int] | None = None
+    """How far an instant between two others (ns) may be off, ns; None in virtual time, where every instant is exact."""
 
     def since(self, time: Duration) -> Traffic:
         """The same, but only the frames that ended at or after ``time``, counted since the world began."""
@@ -42,13 +45,19 @@ class Traffic:
 
     @property
     def times(self) -> tuple[Duration, ...]:
-        """When each frame ended, since the world began."""
-        return tuple(Duration(rx.time) for rx in self.frames)
+        """When each frame ended, since the world began; on a real bus each knows how far it may be off."""
+        off = self.uncertainty
+        if off is None:
+            return tuple(Duration(rx.time) for rx in self.frames)
+        return tuple(Uncertain(rx.time, off(rx.time, rx.time)) for rx in self.frames)
 
     @property
     def gaps(self) -> tuple[Duration, ...]:
         """From the end of each frame to the end of the next."""
-        return tuple(Measured(after - before) for before, after in pairwise(self.times))
+        times = self.times
+        if self.uncertainty is not None:
+            return tuple(after - before for before, after in pairwise(times))
+        return tuple(Measured(after - before) for before, after in pairwise(times))
 
 
 def traffic(world: World, name: str) -> Traffic:
@@ -56,14 +65,19 @@ def traffic(world: World, name: str) -> Traffic:
 
     Raises :class:`~harness.errors.UnknownSignalError` with the nearest message.
     """
+    uncertainty = None
+    if world.live is not None:
+        world.live.accounting.settle()
+        uncertainty = world.live.accounting.uncertainty
     if name in world.channels:
-        return Traffic(name, name, "", None, False, 0, (), tuple(world.channels[name].network.trace.frames))
+        frames = tuple(world.channels[name].network.trace.frames)
+        return Traffic(name, name, "", None, False, 0, (), frames, uncertainty)
     tx = world.tx(name)
     frames = tuple(world.channels[tx.channel].network.trace.of(tx.key))
     cycle = Duration(tx.plan.cycle_ns) if tx.plan.cycle_ns else None
     signals = tuple(f"{tx.name}.{signal.name}" for signal in tx.plan.message.signals)
     length = tx.plan.message.length
-    return Traffic(tx.name, tx.channel, tx.node, cycle, tx.plan.reacts, length, signals, frames)
+    return Traffic(tx.name, tx.channel, tx.node, cycle, tx.plan.reacts, length, signals, frames, uncertainty)
 
 
 def message_names(world: World, channel: str) -> tuple[str, ...]:

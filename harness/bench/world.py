@@ -9,9 +9,13 @@ from typing import TypeVar
 from harness.bench.blueprint import Blueprint, ChannelPlan
 from harness.bench.file import NodeSpec, NodeState
 from harness.bench.integrity import Guard, Incidents
-from harness.bench.recorded import Playback, RecordedBus, RecordedIncidents, Recording
+from harness.bench.live import Live
+from harness.bench.live_bus import LiveBus
+from harness.bench.observed import ObservedIncidents
+from harness.bench.recorded import Playback, Recording
 from harness.bench.sleep import SleepFollower
 from harness.bus.controller import Controller
+from harness.bus.heard import HeardBus
 from harness.bus.port import Port
 from harness.bus.simulated import SimBus
 from harness.ecu import Ecu, EcuContext, Link
@@ -73,7 +77,7 @@ class World:
     :class:`~harness.errors.ConfigError` for a node that is not simulated here, and for what is no such class.
 
     recording: what the channels are fed from instead of nodes; see :mod:`harness.bench.recorded`.
-    loop: on which it runs; None: in virtual time.
+    loop: on which it runs; None: in virtual time. live: the real channels; then the loop is theirs.
     """
 
     def __init__(
@@ -84,29 +88,43 @@ class World:
         plant: type[Plant] | None,
         recording: Recording | None = None,
         loop: Loop | None = None,
+        live: Live | None = None,
     ) -> None:
         self.blueprint = blueprint
         self.seed = seed
         self.recording = recording
-        self.loop = Loop() if loop is None else loop
+        self.live = live
+        self.loop: Loop = live.loop if live is not None else Loop() if loop is None else loop
         self.journal: list[Event] = []
-        incidents = Incidents if recording is None else RecordedIncidents
-        self.incidents = incidents(self.loop, blueprint.file.policy, self.journal)
+        policy = blueprint.file.policy
+        if recording is None and live is None:
+            self.incidents = Incidents(self.loop, policy, self.journal)
+        else:
+            self.incidents = observed = ObservedIncidents(self.loop, policy, self.journal, blueprint.file.strict_policy)
+            observed.accounting = None if live is None else live.accounting
         plant = plant or blueprint.plant
         self.plant: Plant = _build(f"plant {plant.__qualname__}", plant)
         self.channels: dict[str, Channel] = {}
         self._testers: dict[str, Controller] = {}
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
-            kind = SimBus if recording is None else RecordedBus
-            bus = kind(self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate, lengths=plan.lengths)
+            if live is not None and spec.adapter is not None:
+                bus: SimBus = live.bus(spec, plan, self.journal)
+            else:
+                kind = SimBus if recording is None else HeardBus
+                bus = kind(
+                    self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate, lengths=plan.lengths
+                )
             network = Network(plan.name, plan.databases, self.loop)
             guard = Guard(network, self.incidents, bus.lengths)
             bus.observe(guard.receive)
             bus.observe_errors(network.trace.append_error)
             self.channels[spec.name] = Channel(plan, bus, network, guard)
         self.nodes = {name: self._attach(name) for name in blueprint.nodes}
+        if live is not None:
+            live.begin(self)
         if recording is None:
-            self._start(models, plant)
+            with self.loop.held():
+                self._start(models, plant)
         else:
             if models or plant is not blueprint.plant:
                 self.acts("other models or another plant")
@@ -117,7 +135,8 @@ class World:
     def _start(self, models: Mapping[str, type[Ecu]], plant: type[Plant]) -> None:
         """Bring plant, models and rest-bus to life."""
         blueprint = self.blueprint
-        _build(f"plant {plant.__qualname__}", lambda: self.plant.start(self.loop))
+        if self.senses_plant:
+            _build(f"plant {plant.__qualname__}", lambda: self.plant.start(self.loop))
         chosen = {**blueprint.models, **models}
         for name, model in models.items():
             self._check_replacement(name, model)
@@ -127,7 +146,7 @@ class World:
         for node in self.nodes.values():
             if node.ecu is not None:
                 _build(_who(node, type(node.ecu)), node.ecu.power_on)
-            else:
+            elif node.absent:
                 for transmitter in node.transmitters.values():
                     transmitter.start()
         if blueprint.file.sleep_after is not None:
@@ -142,7 +161,7 @@ class World:
 
     def _attach(self, name: str) -> Node:
         spec = self.blueprint.file.node(name)
-        if spec.state is NodeState.REAL and self.recording is None:
+        if spec.state is NodeState.REAL and self.recording is None and self.live is None:
             raise BenchFileError(
                 f"{self.blueprint.file.path}: node {name!r} is real, but every channel here is simulated; "
                 "make it simulated or absent"
@@ -153,9 +172,19 @@ class World:
                 plans = channel.plan.plans.get(name, ())
                 controller = channel.bus.attach(name, restart_after=spec.restart_after)
                 node.controllers[channel.name] = controller
-                node.transmitters[channel.name] = transmitter = Transmitter(self.loop, controller, plans, node.owner)
+                node.transmitters[channel.name] = transmitter = self._transmitter(node, channel, controller)
                 channel.guard.protect(plans, transmitter)
         return node
+
+    def _transmitter(self, node: Node, channel: Channel, controller: Controller) -> Transmitter:
+        if self.live is not None and isinstance(channel.bus, LiveBus) and node.spec.state is not NodeState.REAL:
+            return self.live.transmitter(channel.bus, node.name, node.owner)
+        return Transmitter(self.loop, controller, channel.plan.plans.get(node.name, ()), node.owner)
+
+    @property
+    def senses_plant(self) -> bool:
+        """Whether anything in this process senses the plant, so that its roles mean something here."""
+        return self.live is None or any(node.spec.state is NodeState.SIMULATED for node in self.nodes.values())
 
     def _model(self, node: Node, model: type[Ecu]) -> Ecu:
         links = {
@@ -190,8 +219,8 @@ class World:
             raise error
 
     def uses(self, channel: str, key: int) -> None:
-        """A test looks at a message: in a recording, what is wrong with its frames is then red."""
-        if isinstance(self.incidents, RecordedIncidents):
+        """A test looks at a message: in a recording or on a real bus, what is wrong with its frames is then red."""
+        if isinstance(self.incidents, ObservedIncidents):
             self.incidents.used.add((channel, key))
 
     # -- looking things up -----------------------------------------------------------------------------------------

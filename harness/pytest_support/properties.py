@@ -20,6 +20,9 @@ from harness.pytest_support.worlds import Share, Worlds
 if TYPE_CHECKING:
     from harness.pytest_support.steps import Steps
 
+LIVE_EXAMPLES = 3
+"""Examples of a property on a real bench."""
+
 VALUE_LIMIT = 500
 """Characters of a drawn value that a report shows."""
 
@@ -61,7 +64,9 @@ class Property:
 
     def __enter__(self) -> Property:
         self.test.hypothesis.inner_test = self._recorded(self._inner)
-        self.test._hypothesis_internal_use_settings = bench_settings(self._settings, bypass_database=self._seeds)
+        self.test._hypothesis_internal_use_settings = bench_settings(
+            self._settings, bypass_database=self._seeds, live=self.worlds.live
+        )
         if self._seeds:
             self.test._hypothesis_internal_use_seed = self.seed
         return self
@@ -137,18 +142,23 @@ def property_of(item: pytest.Item, worlds: Worlds, steps: Steps | None, seed: in
     return None
 
 
-def bench_settings(given: settings, *, bypass_database: bool) -> settings:
+def bench_settings(given: settings, *, bypass_database: bool, live: bool = False) -> settings:
     """Settings for a test whose examples are worlds, from those that the test would have had.
 
     No deadline (unless the test has one of its own), no health check for slow examples, no phase that blames lines of
     the harness; one failure only, that of the example which is kept. ``bypass_database``: neither replay nor save
-    examples, so that a seed alone decides.
+    examples, so that a seed alone decides. live: examples take real time and wear out hardware: few of them, and a
+    failing one is not shrunk, since it would not come again the same way.
     """
     changed: dict[str, Any] = {
         "suppress_health_check": {*given.suppress_health_check, HealthCheck.too_slow},
         "phases": [phase for phase in given.phases if phase is not Phase.explain],
         "report_multiple_bugs": False,
     }
+    if live:
+        changed["phases"] = [phase for phase in changed["phases"] if phase is not Phase.shrink]
+        changed["max_examples"] = min(given.max_examples, LIVE_EXAMPLES)
+        changed["suppress_health_check"] = set(HealthCheck)
     if given.deadline == settings().deadline:
         changed["deadline"] = None
     if bypass_database:

@@ -23,6 +23,7 @@ from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.recordings import as_skip, recording_of
 from harness.pytest_support.replay import replay_command
 from harness.pytest_support.requirements import requirement_ids, requirements_of
+from harness.pytest_support.rigs import rigs_of
 from harness.pytest_support.tracebacks import hide_harness
 from harness.pytest_support.watches import watched_by_markers, watched_by_options
 from harness.pytest_support.worlds import Worlds
@@ -49,6 +50,8 @@ class Run:
         self.recordings: list[str] = []
         self.benches: dict[str, dict[str, Any]] = {}
         """Benches on which tests ran, with the fingerprints of their files, by path."""
+        self.safe_states: list[str] = []
+        """How real benches were left, a line each."""
         self.allure = self._allure_sink()
         self._wants_facts = self.allure is not None or bool(config.getoption("--evidence"))
         self._facts: dict[str, Any] | None = None
@@ -58,6 +61,8 @@ class Run:
         default = "failed" if self.allure is not None else "none"
         self.recorders = self.worlds.recorders = Recorders(config, config.getoption("--record") or default)
         self._red = False
+        self._last: pytest.Item | None = None
+        self.worlds.rigs = rigs_of(config)
         self._look_for_garbage_less_often()
 
     def _look_for_garbage_less_often(self) -> None:
@@ -103,6 +108,7 @@ class Run:
         self._recorded = len(self.recordings)
         if item.nodeid in self.claims:
             self.recorders.begin_test(item.nodeid)
+            self.worlds.rigs.module = item.location[0]
         self.worlds.begin()
         self._report_between(item)
         try:
@@ -113,6 +119,7 @@ class Run:
         finally:
             self._end_recordings(interrupted or self._red)
             self.worlds.shares = []
+            self._last = item
             self.worlds.collect_between()
             self._report_between(item)
 
@@ -170,7 +177,8 @@ class Run:
     def _leave_evidence(self, item: pytest.Item, failure: BaseException | None, tested: Property | None) -> None:
         """Write the evidence. What goes wrong with that is raised, but does not hide why the test failed."""
         try:
-            self._write_evidence(item, failure, tested)
+            with self.worlds.still():
+                self._write_evidence(item, failure, tested)
         except Exception as error:
             if failure is None:
                 raise
@@ -312,11 +320,16 @@ class Run:
             "environment": self.environment,
             "recordings": self.recordings,
             "benches": self.benches,
+            "safe_states": self.safe_states,
         }
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """A worker hands over to its controller."""
+        """Give real benches back in their safe state; a worker hands over to its controller."""
+        self.worlds.end_lingering()
+        if self._last is not None:
+            self._report_between(self._last)
+        self.safe_states += self.worlds.rigs.close()
         if hasattr(self.config, "workerinput"):
             self.config.workeroutput["harness"] = self.output  # type: ignore[attr-defined]  # pytest-xdist's own
 

@@ -39,6 +39,7 @@ class Summary:
         self.environment: dict[str, str] = {}
         self.recordings: list[str] = []
         self.benches: dict[str, dict[str, Any]] = {}
+        self.safe_states: list[str] = []
         self.tests: dict[str, dict[str, Any]] = {}
         """What ``evidence.json`` says of each test, by node, in a run that writes it."""
         self.collected: dict[str, tuple[int, str]] = {}
@@ -86,6 +87,7 @@ class Summary:
         self.environment |= {name: text for name, text in output["environment"].items() if name not in self.environment}
         self.recordings += output["recordings"]
         self.benches |= output["benches"]
+        self.safe_states += output["safe_states"]
 
     # -- hooks -----------------------------------------------------------------------------------------------------
 
@@ -156,6 +158,8 @@ class Summary:
         self._write_verdicts(terminalreporter)
         self._write_requirements(terminalreporter)
         self._write_collected(terminalreporter)
+        for index, line in enumerate(self.safe_states):
+            terminalreporter.write_line(f"{'' if index else 'bench':14}{line}", yellow="NOT" in line)
         self._write_slowest(terminalreporter)
         self._write_evidence(terminalreporter)
 

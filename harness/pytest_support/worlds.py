@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,11 +13,21 @@ import pytest
 from harness.bench import Bench, Blueprint
 from harness.bench.recorded import Recording
 from harness.ecu import Ecu
-from harness.errors import Blocked, BusError, HarnessError, Inconclusive, MonitorViolation, StimulatesRecording
+from harness.errors import (
+    Blocked,
+    BusError,
+    ConfigError,
+    HarnessError,
+    Inconclusive,
+    MonitorViolation,
+    StimulatesRecording,
+)
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
 from harness.pytest_support.recorders import Recorders
+from harness.pytest_support.rigs import Rigs
+from harness.units import time_text
 
 SHORTEST_LOAD_NS = 100_000_000
 """What a bus load is told of at least: over a few frames it says nothing."""
@@ -145,6 +155,10 @@ class Worlds:
     _doubts: list[HarnessError] = field(default_factory=list)
     _escaped: list[HarnessError] = field(default_factory=list)
     """What worlds that the running test (or example) has closed again went wrong with: it may yet catch that."""
+    rigs: Rigs = field(default_factory=lambda: Rigs())
+    """The hardware that this run has taken."""
+    _lingering: OpenWorld | None = None
+    """The last world on a real bench, until the next one begins."""
     _test: int = 0
     _alive: list[OpenWorld] = field(default_factory=list)
     _blueprints: dict[Path, Blueprint] = field(default_factory=dict)
@@ -165,6 +179,8 @@ class Worlds:
         wrong in the world unseen, also if the block caught it.
         """
         blueprint = self._blueprint(self.bench_file if path is None else Path(path))
+        self.end_lingering()
+        rig = self.rigs.of(blueprint) if blueprint.file.live and self.recording is None else None
         world = OpenWorld(
             Bench(
                 blueprint,
@@ -172,6 +188,7 @@ class Worlds:
                 models=models,
                 plant=plant,
                 recording=self.recording,
+                rig=rig,
             ),
             self._test,
         )
@@ -189,16 +206,29 @@ class Worlds:
             raise
         finally:
             self._alive.remove(world)
-            world.bench.detach()
+            with world.bench.world.loop.held():
+                world.bench.detach()
             doubt = world.take_doubt()
             self._doubts += [] if doubt is None else [doubt]
             fresh = world.take_failures()
+            if rig is not None:
+                self._lingering = world  # a real bus goes on, and so does whoever watches it
             self._escaped += fresh
             red = _judge(fresh, failure)
             if red is not None and red is not failure:
                 if world.opened_in == self._test or not isinstance(red, HarnessError):
                     raise red
                 self.between.append(red)
+
+    @property
+    def live(self) -> bool:
+        """Whether the bench of this run is a real one. False for one that cannot be loaded: opening it will tell."""
+        if self.recording is not None:
+            return False
+        try:
+            return self._blueprint(self.bench_file).file.live
+        except ConfigError:
+            return False
 
     def __repr__(self) -> str:
         return f"Worlds({self.bench_file.name!r})"  # Hypothesis prints it with every failing example
@@ -243,8 +273,23 @@ class Worlds:
 
     def collect_between(self) -> None:
         """Take what went wrong in open worlds while no test was running."""
-        for world in self._alive:
+        for world in [*self._alive, *([self._lingering] if self._lingering is not None else [])]:
             self.between += world.take_failures()
+
+    def end_lingering(self) -> None:
+        """End the world on a real bench that went on after its test, and take what went wrong in it since."""
+        world, self._lingering = self._lingering, None
+        if world is not None:
+            world.bench.close()
+            self.between += world.take_failures()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Keep the worlds of the running test still while what they saw is looked at."""
+        with ExitStack() as stack:
+            for share in self.shares:
+                stack.enter_context(share.world.bench.world.loop.held())
+            yield
 
     def begin_example(self, long_lived: Sequence[Share]) -> None:
         """An example of a property begins, with these shares of worlds that are open already."""
@@ -272,7 +317,28 @@ class Worlds:
         self.troubled = any(not isinstance(each, MonitorViolation) for each in seen)
         doubts = [*self._doubts, *(doubt for world in self._alive if (doubt := world.take_doubt()) is not None)]
         red = _judge(seen, failure)
-        return red if red is not None or not doubts else doubts[0]
+        if red is None:
+            return doubts[0] if doubts else None
+        return self._lateness_of(red) or red
+
+    def _lateness_of(self, failure: BaseException) -> HarnessError | None:
+        """Why a failure says nothing: during the test the bench itself was too late. None where it was not."""
+        if verdict_of(failure) is not Verdict.FAILED and not isinstance(failure, pytest.fail.Exception):
+            return None
+        for share in self.shares:
+            world = share.world.bench.world
+            if world.live is None:
+                continue
+            limit, accounting = world.blueprint.file.late_limit, world.live.accounting
+            if accounting.late(share.since, world.loop.now) > limit:
+                how = accounting.text(share.since, world.loop.now)
+                doubt = Inconclusive(
+                    f"the test failed, but the bench itself was late by more than {time_text(limit)} meanwhile "
+                    f"({how}), which can be the reason.\nIt failed with: {failure}"
+                )
+                doubt.__cause__ = failure
+                return doubt
+        return None
 
 
 def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseException | None:

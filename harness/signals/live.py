@@ -178,21 +178,24 @@ class LiveSignal(Comparable):
     @property
     def history(self) -> list[Sample]:
         """All samples that the channel still remembers (60 s unless told otherwise), oldest first."""
-        return [sample for rx in self._frames if (sample := self.sample_of(rx)) is not None]
+        with self.network.loop.held():
+            return [sample for rx in self._frames if (sample := self.sample_of(rx)) is not None]
 
     def sample_at(self, time: int) -> Sample | None:
         """The last sample at or before ``time`` ns; None when there was none, or none that is remembered."""
-        found = self._latest()
-        if found is not None and found[1].time <= time:
-            return found[1]
-        for rx in reversed(self._frames):
-            if rx.time <= time and (sample := self.sample_of(rx)) is not None:
-                return sample
-        return None
+        with self.network.loop.held():
+            found = self._latest()
+            if found is not None and found[1].time <= time:
+                return found[1]
+            for rx in reversed(self._frames):
+                if rx.time <= time and (sample := self.sample_of(rx)) is not None:
+                    return sample
+            return None
 
     def samples_since(self, time: int) -> list[Sample]:
         """The samples at or after ``time`` ns, oldest first."""
-        frames = self.network.trace.since(self.message.key, time)
+        with self.network.loop.held():
+            frames = self.network.trace.since(self.message.key, time)
         return [sample for rx in frames if (sample := self.sample_of(rx)) is not None]
 
     def sample_of(self, rx: Received) -> Sample | None:
@@ -207,15 +210,16 @@ class LiveSignal(Comparable):
         return Sample(rx.time, raw, self.definition.to_physical(raw), self.definition.text(raw))
 
     def _latest(self) -> tuple[Received, Sample] | None:
-        if self._frames and (newest := self._frames[-1]) is not self._newest:
-            for rx in reversed(self._frames):
-                if rx is self._newest:
-                    break
-                if (sample := self.sample_of(rx)) is not None:
-                    self._found = rx, sample
-                    break
-            self._newest = newest
-        return self._found
+        with self.network.loop.held():
+            if self._frames and (newest := self._frames[-1]) is not self._newest:
+                for rx in reversed(self._frames):
+                    if rx is self._newest:
+                        break
+                    if (sample := self.sample_of(rx)) is not None:
+                        self._found = rx, sample
+                        break
+                self._newest = newest
+            return self._found
 
     def _newest_problem(self) -> str:
         if not self._frames:

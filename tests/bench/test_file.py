@@ -79,7 +79,7 @@ def _write(tmp_path: Path, text: str) -> Path:
         ),
         ("[channels.can]\ndatabase = 3\n", "channels.can.database must be text or a list, not 3"),
         ("[channels.can]\ndatabase = [1]\n", "must be a file name or a list of them"),
-        ('[channels.can]\ndatabase = "a.dbc"\nport = "pcan"\n', "port must be one of simulated, not 'pcan'"),
+        ('[channels.can]\ndatabase = "a.dbc"\nport = "pcan"\n', "port must be one of simulated, can, not 'pcan'"),
         (
             '[channels.can]\ndatabase = "a.dbc"\nbitrate = "fast"\n',
             "must be a bit rate such as '500 kbit/s', not 'fast'",

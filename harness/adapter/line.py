@@ -1,0 +1,93 @@
+"""One real channel over the whole run: worlds come and go, what is heard goes to the present one.
+
+Between two worlds, and while one is being made, batches wait here, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from harness.adapter.client import Adapter
+from harness.adapter.items import Batch, Heard, Trouble
+from harness.errors import AdapterLost, Blocked
+from harness.frames import Frame
+from harness.units import time_text
+from harness.wall import clock_ns
+
+Found = TypeVar("Found")
+
+MOST_WAITING = 20_000
+"""Batches that wait for a world at most; the oldest are dropped, as nobody is going to judge them any more."""
+
+Sink = Callable[[Batch], object]
+
+
+class Line:
+    """An open adapter and whoever takes what it hears; ``sink`` is called in the adapter's own thread."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self.adapter = adapter
+        self._changed = threading.Condition()
+        self._waiting: list[Batch] = []
+        self._sink: Sink | None = None
+
+    def begin(self) -> None:
+        """A world is going to begin: its transmitters are new, and what is heard from now on waits for it."""
+        self.release()
+        with self._changed:
+            self._waiting.clear()
+        self.adapter.begin(clock_ns(), self._take)
+
+    def hand_over(self, sink: Sink) -> None:
+        """Give what waits, and everything from now on, to ``sink``."""
+        with self._changed:
+            waiting, self._waiting = self._waiting, []
+            for batch in waiting:
+                sink(batch)
+            self._sink = sink
+
+    def release(self) -> None:
+        """The sink is gone."""
+        with self._changed:
+            self._sink = None
+
+    def ask(
+        self, frame: Frame, found: Callable[[Frame], Found | None], timeout_ns: int, node: str
+    ) -> tuple[int, Found]:
+        """Send a frame while no world runs, and :meth:`wait_for` its answer."""
+        self.adapter.send(node, frame)
+        return self.wait_for(found, timeout_ns)
+
+    def wait_for(self, found: Callable[[Frame], Found | None], timeout_ns: int) -> tuple[int, Found]:
+        """Wait, while no world runs, for a frame in which ``found`` finds something; its stamp, and what that is.
+
+        The frame stays among what waits for the world. Raises :class:`~harness.errors.Blocked` when none comes, and for
+        what is wrong with the channel.
+        """
+        end = clock_ns() + timeout_ns
+        with self._changed:
+            seen = 0
+            while True:
+                for batch in self._waiting[seen:]:
+                    for item in batch.items:
+                        if isinstance(item, Trouble) and item.fatal:
+                            raise AdapterLost(f"{self.adapter.spec}: {item.text}")
+                        answer = found(item.frame) if isinstance(item, Heard) else None
+                        if answer is not None:
+                            return item.time, answer
+                seen = len(self._waiting)
+                left = end - clock_ns()
+                if left <= 0:
+                    raise Blocked(f"no answer on {self.adapter.spec} within {time_text(timeout_ns)}")
+                self._changed.wait(left / 1e9)
+
+    def _take(self, batch: Batch) -> None:
+        with self._changed:
+            if self._sink is not None:
+                self._sink(batch)
+                return
+            self._waiting.append(batch)
+            del self._waiting[:-MOST_WAITING]
+            self._changed.notify_all()

@@ -1,0 +1,87 @@
+"""What the tester knows of its own exactness: how late it was, and how far its stamps may be off, at any time.
+
+Every channel process reports how late it ran what was due; a served vehicle says how late it was itself. What came late
+was stamped late, so a claim about that time is no better than this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from harness.units import time_text
+
+QUIET_NS = 1_000_000
+"""Spans in which a source was later than this are remembered one by one; shorter ones together."""
+
+
+@dataclass(slots=True)
+class _Span:
+    start: int
+    end: int
+    late_ns: int
+
+
+@dataclass(slots=True)
+class Lateness:
+    """How late one source was, over the time of a world; all in ns.
+
+    >>> late = Lateness("body")
+    >>> late.note(5_000_000, 200_000)
+    >>> late.note(10_000_000, 7_000_000)
+    >>> late.worst(0, 4_000_000), late.worst(6_000_000, 8_000_000), late.worst(20_000_000, 30_000_000)
+    (200000, 7000000, 7000000)
+    """
+
+    name: str
+    spans: list[_Span] = field(default_factory=list)
+
+    def note(self, until: int, late_ns: int) -> None:
+        """The worst lateness from the last note to ``until``."""
+        last = self.spans[-1] if self.spans else None
+        if last is not None and max(last.late_ns, late_ns) < QUIET_NS:
+            last.end, last.late_ns = until, max(last.late_ns, late_ns)
+        else:
+            self.spans.append(_Span(last.end if last is not None else 0, until, late_ns))
+
+    def worst(self, since: int, until: int) -> int:
+        """The worst lateness in a stretch of time; where that has not been told yet, what was told last."""
+        found = 0
+        for span in reversed(self.spans):
+            if span.start <= until or span is self.spans[-1]:
+                found = max(found, span.late_ns)
+            if span.start <= since:
+                break
+        return found
+
+
+class Accounting:
+    """How exactly a world is measured. stamps: how far a stamp of each channel may be off by itself, ns."""
+
+    def __init__(self, stamps: Mapping[str, int], served: Iterable[str] = ()) -> None:
+        self.stamps = dict(stamps)
+        self.channels = {name: Lateness(name) for name in stamps}
+        """How late each channel process was."""
+        self.served = {name: Lateness(name) for name in served}
+        """How late the served vehicle was, if there is one."""
+        self.settle: Callable[[], None] = lambda: None
+        """Waits until all that is known about the time up to now is in."""
+
+    def uncertainty(self, since: int, until: int) -> int:
+        """How far an instant or span measured between ``since`` and ``until`` may be off, ns."""
+        return max(self.stamps.values(), default=0) + self.late(since, until)
+
+    def late(self, since: int, until: int) -> int:
+        """How late channel processes and a served vehicle were at worst between two instants, together, ns."""
+        late = max((each.worst(since, until) for each in self.channels.values()), default=0)
+        return late + max((each.worst(since, until) for each in self.served.values()), default=0)
+
+    def text(self, since: int, until: int) -> str:
+        """The parts of the uncertainty, for people."""
+        parts = [f"{name}: stamps within {time_text(stamp)}" for name, stamp in self.stamps.items()]
+        parts += [f"channel process {name} late by up to {time_text(late.worst(since, until))}"
+                  for name, late in self.channels.items()]  # fmt: skip
+        parts += [
+            f"served vehicle late by up to {time_text(late.worst(since, until))}" for late in self.served.values()
+        ]
+        return "; ".join(parts)

@@ -1,0 +1,192 @@
+"""A real channel as a world sees it: frames come from the adapter's process, and go to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from harness.adapter.items import Error, Heard, Missed, Overrun, Reopened, Sent, State, Trouble
+from harness.adapter.stimulation import Request
+from harness.bus.controller import Controller
+from harness.bus.heard import HeardBus
+from harness.bus.port import ErrorState
+from harness.errors import AdapterLost, Blocked, Inconclusive
+from harness.frames import ErrorFrame, Frame, Received, id_text
+
+if TYPE_CHECKING:
+    from harness.adapter.items import Batch, Report
+    from harness.adapter.line import Line
+    from harness.bench.accounting import Accounting
+    from harness.bench.following import Due, FollowingLoop
+    from harness.bench.served import Served
+    from harness.bus.length import Lengths
+
+NO_FRAME = Frame(0)
+"""Stands in an error frame for the frame that was destroyed: an adapter does not tell which one it was."""
+
+
+class LiveController(Controller):
+    """A node's place on a real channel: it sends through the adapter, and hears what the others send."""
+
+    bus: LiveBus
+
+    def send(self, frame: Frame, sent: Callable[[Received], object] | None = None) -> None:
+        """Hand a frame to the adapter; ``sent`` is called when it is on the bus, as far as the adapter can tell."""
+        self.bus.line.adapter.send(self.node, frame, sent)
+
+    def subscribe(
+        self, callback: Callable[[Received], object], keys: Collection[int] | None = None
+    ) -> Callable[[], None]:
+        """See :meth:`harness.bus.port.Port.subscribe`."""
+
+        def deliver(rx: Received) -> None:
+            if self.powered and rx.sender != self.node:
+                callback(rx)
+
+        return self.bus.observe(deliver, keys)
+
+    @property
+    def queued(self) -> int:
+        """Frames that wait: what waits in the adapter nobody can count."""
+        return 0
+
+    def clear(self) -> None:
+        """What the adapter has taken cannot be taken back."""
+
+    def power(self, on: bool) -> None:
+        """Whether the node takes part. The adapter itself stays on the bus."""
+        self.powered = on
+
+    def restart(self) -> None:
+        """Ask the adapter to leave bus-off."""
+        self.bus.line.adapter.recover()
+
+
+class LiveBus(HeardBus):
+    """The real channel behind ``line``, for one world.
+
+    senders: which node sends an identifier, by the databases: real frames do not tell. ours: identifiers that this
+    bench sends itself; one that comes from somebody else means two senders. served: takes the answers to stimulation
+    frames; None without a served vehicle.
+    """
+
+    def __init__(
+        self,
+        loop: FollowingLoop,
+        channel: str,
+        line: Line,
+        *,
+        bitrate: int,
+        data_bitrate: int | None,
+        lengths: Lengths,
+        senders: Mapping[int, str],
+        accounting: Accounting,
+        served: Served | None,
+        note: Callable[[str], object],
+    ) -> None:
+        super().__init__(loop, channel, bitrate=bitrate, data_bitrate=data_bitrate, lengths=lengths)
+        self.line = line
+        self.ours: set[int] = set()
+        self._live = loop
+        self._senders = senders
+        self._accounting = accounting
+        self._served = served
+        self._note = note
+        self._origin = 0
+        self._since = 0
+        self._by_name: dict[str, Controller] = {}
+
+    def attach(self, node: str, *, restart_after: int | None = None) -> Controller:
+        """A node's place on the channel. restart_after has no effect: the adapter has one controller for all."""
+        controller = LiveController(self, node, restart_after)
+        self.controllers.append(controller)
+        self._by_name[node] = controller
+        return controller
+
+    def corrupt(self, **_: Any) -> NoReturn:
+        """Always raises :class:`~harness.errors.Blocked`: nothing here can disturb single bits."""
+        raise Blocked(
+            f"channel {self.channel!r} is a real one ({self.line.adapter.spec}): nothing here can destroy frames "
+            "on the bus; bit faults need a simulated channel"
+        )
+
+    # -- from the adapter's thread -----------------------------------------------------------------------------------
+
+    def begin(self, origin_ns: int, since_ns: int) -> None:
+        """The world's time 0 is ``origin_ns`` of the clock; what was stamped before ``since_ns`` is not its own."""
+        self._origin, self._since = origin_ns, since_ns
+        self.line.hand_over(self._take)
+
+    def _take(self, batch: Batch) -> None:
+        origin = self._origin
+        due: list[Due] = [
+            (max(0, item.time - origin), self._item, item) for item in batch.items if item.time >= self._since
+        ]
+        complete = batch.complete_ns - origin
+        if complete < 0:
+            return
+        due.append((complete, self._account, batch.late_ns))
+        self._live.feed(self.channel, due, complete)
+
+    # -- on the loop -------------------------------------------------------------------------------------------------
+
+    def _account(self, late_ns: int) -> None:
+        self._accounting.channels[self.channel].note(self.loop.now, late_ns)
+
+    def _item(self, item: Report) -> None:
+        self.line.adapter.apply(item, self.loop.now)
+        if isinstance(item, Heard):
+            self._hear(item)
+        elif isinstance(item, Sent):
+            self._sent(item)
+        elif isinstance(item, Error):
+            self.play(ErrorFrame(self.loop.now, self.channel, item.kind, NO_FRAME))
+        elif isinstance(item, State):
+            self._new_state(item)
+        elif isinstance(item, Overrun):
+            raise Inconclusive(
+                f"{self._where}: {item.lost or 'some'} received frames were lost"
+                f"{f' ({item.text})' if item.text else ''}, so what came meanwhile cannot be told"
+            )
+        elif isinstance(item, Trouble):
+            if item.fatal:
+                raise AdapterLost(f"{self._where}: {item.text}")
+            self._note(f"{self._where}: {item.text}")
+        elif isinstance(item, Missed):
+            self._note(f"{self._where}: {item.count} frames of {item.message} were not sent in time, and left out")
+        elif isinstance(item, Reopened):
+            self._note(f"{self._where}: the adapter is there again")
+
+    @property
+    def _where(self) -> str:
+        return f"channel {self.channel!r} ({self.line.adapter.spec})"
+
+    def _sent(self, item: Sent) -> None:
+        if self._served is not None and item.frame.extended and Request.of(item.frame) is not None:
+            return
+        if item.node in self._by_name:
+            self._by_name[item.node].sent_at = self.loop.now
+        self.play(Received(self.loop.now, self.channel, item.frame, item.node))
+
+    def _hear(self, item: Heard) -> None:
+        frame = item.frame
+        if self._served is not None and frame.extended and self._served.hear(self.loop.now, frame):
+            return
+        key = frame.key
+        sender = self._senders.get(key, "")
+        if key in self.ours:
+            raise Blocked(
+                f"two senders: {id_text(key)} came from somebody else on {self.channel!r} ({frame}), but this bench "
+                f"sends it for {sender or 'the tester'}; make that node real in the bench file, or unplug the other one"
+            )
+        if sender in self._by_name:
+            self._by_name[sender].sent_at = self.loop.now
+        self.play(Received(self.loop.now, self.channel, frame, sender))
+
+    def _new_state(self, item: State) -> None:
+        for controller in self.controllers:
+            controller.state = item.state
+        if item.state is ErrorState.BUS_OFF:
+            raise Blocked(
+                f"{self._where} is bus-off: {item.text or 'too many errors'}; check wiring, termination and bit rate"
+            )

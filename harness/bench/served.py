@@ -1,0 +1,145 @@
+"""The served vehicle as a world reaches it: stimulation frames and answers, of which the guard sees neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from harness.adapter.stimulation import PROTOCOL, Answer, Operation, Request, Status, subject_of
+from harness.errors import AdapterLost, Blocked, SimulationError, ValueRangeError
+from harness.frames import Frame, Received
+from harness.units import time_text
+
+if TYPE_CHECKING:
+    from harness.adapter.line import Line
+    from harness.bench.accounting import Accounting
+    from harness.loop import Loop
+
+ANSWER_LIMIT_NS = 2_000_000_000
+"""A served vehicle that has not answered by then is gone, or stands."""
+
+POLL_NS = 100_000_000
+"""How often it is asked how late it was, ns."""
+
+OTHERS_LIMIT_NS = 500_000_000
+"""For how long the same answer is waited for on the other channels."""
+
+TESTER = "tester"
+_NUMBER = 255  # of requests that no world makes
+
+
+class Served:
+    """The served vehicle, seen from one world. line: over which it is asked."""
+
+    def __init__(self, loop: Loop, line: Line, accounting: Accounting) -> None:
+        self._loop = loop
+        self._line = line
+        self._accounting = accounting
+        self._number = 0
+        self._answers: dict[int, Answer] = {}
+        self._told_at = 0  # when it last said how late it was
+
+    def start(self) -> None:
+        """Ask it how late it was, again and again."""
+        self._loop.every(POLL_NS, self._poll)
+
+    def hear(self, time: int, frame: Frame) -> bool:
+        """Take a frame if it is an answer; whether it was one. Raises what a vehicle has to say that broke."""
+        answer = Answer.of(frame)
+        if answer is None:
+            return Request.of(frame) is not None  # our own, on an interface with echo
+        if answer.operation == Operation.BROKEN:
+            raise SimulationError(f"the served vehicle broke: {Status.BROKEN.text}")
+        if answer.operation == Operation.LATENESS:
+            for late in self._accounting.served.values():
+                late.note(time, round(answer.value * 1e9))
+            self._told_at = time
+        self._answers[answer.number] = answer
+        return True
+
+    def ask(self, operation: Operation, subject: str = "", value: float = 0.0) -> tuple[float, int]:
+        """Ask for something, wait for the answer, and return its value and when the request was on the bus, ns.
+
+        Raises :class:`~harness.errors.Blocked` when there is no answer, or the served vehicle has no such role or
+        node, :class:`~harness.errors.ValueRangeError` for a value that the role does not take.
+        """
+        at = self._loop.now
+        sent: list[Received] = []
+        request = Request(operation, self._next(), subject_of(subject) if subject else 0, value)
+        number = self._send(request, sent.append)
+        self._loop.run_until(self._loop.now + ANSWER_LIMIT_NS, lambda: number in self._answers)
+        answer = self._answers.pop(number, None)
+        what = f"{operation.name.lower().replace('_', ' ')} {subject}".strip()
+        if answer is None:
+            raise Blocked(
+                f"the served vehicle does not answer on {self._line.adapter.spec} within {time_text(ANSWER_LIMIT_NS)} "
+                f"({what}): is `harness simulate` still running?"
+            )
+        if answer.status is Status.VALUE_REFUSED:
+            raise ValueRangeError(f"{subject} = {value:g}: {answer.status.text}")
+        if answer.status is not Status.DONE:
+            raise Blocked(f"{what}: {answer.status.text}")
+        return answer.value, sent[0].time if sent else at
+
+    def settle(self) -> None:
+        """Learn how late it was up to now."""
+        if self._told_at < self._loop.now:
+            self.ask(Operation.LATENESS)
+
+    def _poll(self) -> None:
+        self._send(Request(Operation.LATENESS, self._next()))
+
+    def _send(self, request: Request, sent: Callable[[Received], object] | None = None) -> int:
+        self._answers.pop(request.number, None)
+        self._line.adapter.send(TESTER, request.frame(), sent)
+        return request.number
+
+    def _next(self) -> int:
+        self._number = (self._number + 1) % _NUMBER
+        return self._number
+
+
+def renew(line: Line, others: Iterable[Line]) -> dict[str, int]:
+    """Ask for a factory-new vehicle before a world begins.
+
+    Returns by channel from when on (ns of the clock) frames are the new vehicle's. Raises
+    :class:`~harness.errors.Blocked` without an answer.
+    """
+    begins = {line.adapter.spec.channel: _ask(line, Operation.NEW_VEHICLE)[0]}
+    for other in others:
+        with suppress(Blocked):  # a channel on which nothing is served
+            begins[other.adapter.spec.channel] = other.wait_for(_answer_to(Operation.NEW_VEHICLE), OTHERS_LIMIT_NS)[0]
+    return begins
+
+
+def greet(line: Line) -> None:
+    """See whether a server is there that speaks our protocol. Raises :class:`~harness.errors.Blocked`."""
+    version = _ask(line, Operation.HELLO)[1].value
+    if version != PROTOCOL:
+        raise Blocked(
+            f"the served vehicle on {line.adapter.spec} speaks version {version:g} of the stimulation protocol, "
+            f"this harness version {PROTOCOL}: run the same version on both sides"
+        )
+
+
+def _ask(line: Line, operation: Operation) -> tuple[int, Answer]:
+    try:
+        time, answer = line.ask(Request(operation, _NUMBER).frame(), _answer_to(operation), ANSWER_LIMIT_NS, TESTER)
+    except AdapterLost:
+        raise
+    except Blocked as error:
+        raise Blocked(
+            f"no served vehicle answers on {line.adapter.spec}: start it with `harness simulate` ({error})"
+        ) from error
+    if answer.status is not Status.DONE:
+        raise Blocked(f"{operation.name.lower()}: {answer.status.text}")
+    return time, answer
+
+
+def _answer_to(operation: Operation) -> Callable[[Frame], Answer | None]:
+    def found(frame: Frame) -> Answer | None:
+        answer = Answer.of(frame)
+        return answer if answer is not None and (answer.operation, answer.number) == (operation, _NUMBER) else None
+
+    return found

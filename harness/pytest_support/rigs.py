@@ -1,0 +1,115 @@
+"""The hardware that a test run has taken: opened by the first test that needs it, given back at the end."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.bench import Blueprint
+from harness.errors import Blocked, UnitError
+from harness.lease import Holder
+from harness.units import Duration, minute, parse_duration, time_text
+
+if TYPE_CHECKING:
+    from harness.bench.rig import Rig
+
+
+@dataclass(slots=True, repr=False)
+class Rigs:
+    """The rigs of this process, by bench file. wait_ns: how long to wait for one that somebody else has.
+
+    worker: number of the pytest-xdist worker that this is; None without pytest-xdist. tell: shows a line to the user.
+    """
+
+    wait_ns: int = 0
+    worker: int | None = None
+    tell: Callable[[str], object] = print
+    module: str = ""
+    """The file of the test that is running."""
+    _rigs: dict[Path, Rig] = field(default_factory=dict)
+
+    def of(self, blueprint: Blueprint) -> Rig:
+        """The open rig of a bench file. Raises :class:`~harness.errors.Blocked` where it cannot be had."""
+        path = blueprint.file.path
+        rig = self._rigs.get(path)
+        if rig is None:
+            if self.worker:
+                raise Blocked(
+                    f"bench {blueprint.file.name!r} has real hardware, which one process at a time can use: this is "
+                    f"pytest-xdist worker gw{self.worker}; run with -n 0"
+                )
+            command = " ".join(["pytest", *sys.argv[1:]])
+            from harness.bench.rig import Rig  # opens adapters: what virtual time does not need
+
+            rig = Rig(blueprint, wait_ns=self.wait_ns, progress=self._waits, command=command).open()
+            self._rigs[path] = rig
+        rig.module = self.module
+        return rig
+
+    def __bool__(self) -> bool:
+        return bool(self._rigs)
+
+    def close(self) -> list[str]:
+        """Bring everything into its safe state and give it back. Returns what is to be told about that, per bench."""
+        found = [f"{rig.file.name}: {rig.close()}" for rig in self._rigs.values()]
+        self._rigs.clear()
+        return found
+
+    def _waits(self, holder: Holder, resource: str, waited_ns: int) -> None:
+        if not waited_ns:
+            self.tell(f"waiting for {resource}, which {holder} has (at most {time_text(self.wait_ns)})")
+
+
+def rigs_of(config: pytest.Config) -> Rigs:
+    """What this run may take, by its options."""
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    number = int(worker.removeprefix("gw")) if worker.startswith("gw") else None
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    tell = print if reporter is None else reporter.write_line
+    return Rigs(waiting_time(config), number, tell)
+
+
+def waiting_time(config: pytest.Config) -> int:
+    """How long to wait for a bench that is in use, ns."""
+    text = config.getoption("--wait-for-bench")
+    try:
+        return int(parse_waiting(text)) if text else 0
+    except UnitError as error:
+        raise pytest.UsageError(f"--wait-for-bench: {error}") from error
+
+
+def parse_waiting(text: str) -> Duration:
+    """A waiting time as people write it on a command line; minutes may be called ``m`` there, hours ``h``.
+
+    >>> parse_waiting("10m"), parse_waiting("90s"), parse_waiting("1h")
+    (600 s, 90 s, 3600 s)
+    """
+    for short, unit in (("min", minute), ("h", 60 * minute), ("m", minute)):
+        number = text.strip().removesuffix(short).strip()
+        if text.strip().endswith(short) and not text.strip().endswith("ms") and number.replace(".", "", 1).isdigit():
+            return float(number) * unit
+    return parse_duration(text)
+
+
+def refuse_workers(config: pytest.Config, bench: Path) -> None:
+    """A real bench runs one test at a time. Raises ``pytest.UsageError`` for more than one worker of pytest-xdist."""
+    workers = getattr(config.option, "tx", None) or []
+    if len(workers) > 1 and is_live(bench):
+        raise pytest.UsageError(
+            f"{bench} has real hardware, which runs one test at a time: use -n 0, not {len(workers)} workers"
+        )
+
+
+def is_live(bench: Path) -> bool:
+    """Whether a bench file names real channels; False for one that cannot be read, which will be told elsewhere."""
+    try:
+        channels = tomllib.loads(bench.read_text(encoding="utf-8")).get("channels", {})
+    except (OSError, ValueError):
+        return False
+    return any(isinstance(each, dict) and each.get("port") == "can" for each in channels.values())
