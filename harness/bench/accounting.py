@@ -48,7 +48,7 @@ class Lateness:
         """The worst lateness in a stretch of time; where that has not been told yet, what was told last."""
         found = 0
         for span in reversed(self.spans):
-            if span.start <= until or span is self.spans[-1]:
+            if span.start <= until:
                 found = max(found, span.late_ns)
             if span.start <= since:
                 break

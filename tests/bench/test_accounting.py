@@ -1,0 +1,74 @@
+"""How exact a world is: what was told about lateness, over any stretch of time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import ms
+from harness.bench.accounting import QUIET_NS, Accounting, Lateness
+from harness.errors import Inconclusive, UnitError
+from harness.units import Duration, Uncertain
+
+MS = 1_000_000
+NOTES = st.lists(st.tuples(st.integers(1, 50 * MS), st.integers(0, 80 * MS)), min_size=1, max_size=40)
+
+
+@given(NOTES, st.data())
+def test_no_lateness_of_a_stretch_of_time_is_forgotten(notes: list[tuple[int, int]], data: st.DataObject) -> None:
+    late = Lateness("body")
+    spans, now = [], 0
+    for length, worst in notes:
+        spans.append((now, now + length, worst))
+        now += length
+        late.note(now, worst)
+    since = data.draw(st.integers(0, now))
+    until = data.draw(st.integers(since, now))
+    exact = max((worst for start, end, worst in spans if start <= until and end >= since), default=0)
+    found = late.worst(since, until)
+    # Quiet spans are remembered together, so it may be told too much of them, and never too little.
+    assert found >= exact
+    assert found <= max(exact, QUIET_NS, spans[-1][2] if until >= spans[-1][0] else 0)
+
+
+def test_what_has_not_been_told_yet_is_as_bad_as_what_was_told_last() -> None:
+    late = Lateness("body")
+    late.note(10 * MS, 30 * MS)
+    assert late.worst(50 * MS, 60 * MS) == 30 * MS
+
+
+def test_quiet_times_take_no_memory() -> None:
+    late = Lateness("body")
+    for step in range(1, 10_000):
+        late.note(step * 5 * MS, 100_000)
+    assert len(late.spans) == 1
+
+
+def test_stamps_channel_processes_and_the_served_vehicle_add_up() -> None:
+    accounting = Accounting({"powertrain": 100_000, "body": 300_000}, ["served vehicle"])
+    accounting.channels["powertrain"].note(10 * MS, 2 * MS)
+    accounting.channels["body"].note(10 * MS, 1_500_000)
+    accounting.served["served vehicle"].note(10 * MS, 4 * MS)
+    assert accounting.uncertainty(0, 10 * MS) == 300_000 + 2 * MS + 4 * MS
+    text = accounting.text(0, 10 * MS)
+    assert "channel process powertrain late by up to 2 ms" in text and "served vehicle late by up to 4 ms" in text
+
+
+def test_a_measured_span_cannot_claim_more_than_was_measured() -> None:
+    gap = Uncertain(10_900_000, 300_000)
+    assert gap <= 12 * ms
+    assert not gap > 12 * ms
+    with pytest.raises(Inconclusive, match=r"10.9 ms <= 11 ms cannot be told: it was measured to within 300 µs only"):
+        assert gap <= 11 * ms
+    with pytest.raises(UnitError):
+        assert gap < 11
+
+
+def test_uncertainties_add_up_in_sums_and_differences() -> None:
+    first, second = Uncertain(5_000_000, 100), Uncertain(9_000_000, 300)
+    assert (second - first).uncertainty_ns == 400
+    assert int(second - first) == 4_000_000
+    assert int(Duration(20_000_000) - first) == 15_000_000
+    assert (abs(first - 10 * ms)).uncertainty_ns == 100
+    assert max(first, second) is second
