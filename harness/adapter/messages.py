@@ -44,12 +44,21 @@ def frame_of(message: Message, *, fd: bool) -> Frame:
 
 def message_of(seen: Received | ErrorFrame, epoch_ns: int, *, own: bool = False) -> Message:
     """What was seen on a channel as a message. epoch_ns: the world's time 0 as Unix time, ns."""
-    frame = seen.frame
     stamp, channel = (epoch_ns + seen.time) / 1e9, seen.channel
     if isinstance(seen, ErrorFrame):
         return Message(timestamp=stamp, is_error_frame=True, is_extended_id=False, channel=channel)
+    message = message_to_send(seen.frame)
+    message.timestamp, message.channel, message.is_rx = stamp, channel, not own
+    return message
+
+
+def message_to_send(frame: Frame) -> Message:
+    """A frame as a message without time and channel. Made anew each time: some interfaces change what they send.
+
+    >>> message_to_send(Frame(0x123, b"\\x01")).dlc
+    1
+    """
     return Message(
-        timestamp=stamp,
         arbitration_id=frame.id,
         is_extended_id=frame.extended,
         is_remote_frame=frame.remote,
@@ -58,6 +67,4 @@ def message_of(seen: Received | ErrorFrame, epoch_ns: int, *, own: bool = False)
         error_state_indicator=frame.esi,
         dlc=frame.length if frame.remote else len(frame.data),
         data=frame.data,
-        channel=channel,
-        is_rx=not own,
     )

@@ -56,7 +56,8 @@ class Capabilities:
     bus; without echo a frame counts as sent when the driver took it. error_frames: error frames and changes of the
     controller's state are reported. overruns: lost frames are counted. fd: CAN FD. kernel_cyclic:
     :class:`~harness.adapter.kernel_cyclic.KernelCyclic` works. listen_only: it was asked for, and the interface has
-    it. text: one line for people.
+    it. delay_ns: a frame may be handed over that much later than its stamp says, ns, on an idle computer. text: one
+    line for people.
     """
 
     stamps: Stamps
@@ -67,6 +68,7 @@ class Capabilities:
     fd: bool
     kernel_cyclic: bool
     listen_only: bool = False
+    delay_ns: int = 0
     text: str = ""
 
     def __str__(self) -> str:
