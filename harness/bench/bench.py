@@ -24,6 +24,7 @@ from harness.bench.integrity import Incidents
 from harness.bench.live import Live
 from harness.bench.node import NodeControl
 from harness.bench.recorded import Recording
+from harness.bench.reset import reset_device
 from harness.bench.signal import BenchSignal, Value, find_signal, value_text
 from harness.bench.silence import demand_silence
 from harness.bench.still import still
@@ -35,6 +36,7 @@ from harness.ecu import Ecu
 from harness.errors import BenchFileError, BusError, SignalError, UnitError
 from harness.evidence.events import Event, Kind
 from harness.frames import Frame, check_frame
+from harness.instruments.opening import Instruments
 from harness.plant import Plant
 from harness.restbus import TxMessage
 from harness.signals.predicate import Predicate
@@ -69,7 +71,7 @@ class Bench:
         rig: Rig | None = None,
     ) -> None:
         self._own_rig: Rig | None = None  # taken for this bench alone
-        live = Live(rig, renews=rig.reset_is_due()) if rig is not None else None
+        live = Live(rig) if rig is not None else None
         self.world = World(blueprint, seed, models or {}, plant, recording, live=live)
         self.seed = seed
         self.plant = BenchPlant(self, self.world.plant)
@@ -81,6 +83,8 @@ class Bench:
         self._blocks = Blocks(self.world.loop)
         self._judge = Judge(self.world.loop, self.journal, live.accounting if live is not None else None)
         self.attach_own()
+        if live is not None and live.resets:
+            reset_device(self)
 
     @classmethod
     def open(cls, path: str | Path, *, seed: int = 0) -> Bench:
@@ -119,6 +123,14 @@ class Bench:
     def incidents(self) -> Incidents:
         """What went wrong without being asked for, raised and collected."""
         return self.world.incidents
+
+    @property
+    def instruments(self) -> Instruments:
+        """What stands on this bench beside the bus: ``bench.instruments.supply().set_voltage(12 * V)``.
+
+        Asking for one that is not there raises :class:`~harness.errors.Blocked`.
+        """
+        return self.world.live.rig.instruments if self.world.live is not None else Instruments()
 
     def load(self, channel: str, window: Duration) -> float:
         """Bus load of a channel over the last ``window``, 0 to 1."""

@@ -10,14 +10,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from harness.adapter.spec import AdapterSpec
-from harness.bench.live_spec import ResetSpec, adapter_of, reset_of
+from harness.bench.live_spec import ResetSpec, adapter_of, expanded, reset_of
 from harness.bench.monitors import MonitorsSpec, monitors_of
 from harness.bench.table import Table
 from harness.errors import BenchFileError
+from harness.instruments.spec import InstrumentSpec
 from harness.protection import ProtectionSpec
 
 Handling = Literal["fail", "collect", "ignore"]
@@ -109,6 +111,10 @@ class BenchFile:
     served: str | None = None
     """The channel over which a served vehicle is stimulated; None: the vehicle is none that is served."""
     reset: ResetSpec = field(default_factory=ResetSpec)
+    instruments: tuple[InstrumentSpec, ...] = ()
+    """What stands on the bench beside the bus, in the order in which their safe states are reached."""
+    probe: int | None = None
+    """An identifier that may be sent on this bench without consequences, for `harness doctor --active`; None: none."""
     late_limit: int = 20_000_000
     """A failure during which the bench itself was later than this, ns, is inconclusive."""
     strict_policy: frozenset[str] = frozenset()
@@ -162,6 +168,7 @@ def _bench(file: Path, top: Table) -> BenchFile:
     if served is not None and served not in {channel.name for channel in channels if channel.adapter is not None}:
         raise served_table.error(f"served.channel = {served!r} is no channel of this bench with port = 'can'")
     tester = Table(file, "tester", top.take("tester", dict, {}))
+    doctor = Table(file, "doctor", top.take("doctor", dict, {}))
     restbus = Table(file, "restbus", top.take("restbus", dict, {}))
     sleep_after = restbus.duration("sleep_after")
     bench = BenchFile(
@@ -181,10 +188,12 @@ def _bench(file: Path, top: Table) -> BenchFile:
         monitors=monitors_of(Table(file, "monitors", top.take("monitors", dict, {})), sleeps=sleep_after is not None),
         served=served,
         reset=reset_of(Table(file, "reset", top.take("reset", dict, {})), served=served is not None),
+        instruments=_instruments(top.tables("instruments")),
+        probe=doctor.take("probe", int),
         late_limit=tester.duration("late_limit", 20_000_000) or 0,
         strict_policy=strict,
     )
-    for table in (policy, restbus, served_table, tester, top):
+    for table in (policy, restbus, served_table, tester, doctor, top):
         table.done()
     return bench
 
@@ -208,6 +217,14 @@ def _channel(name: str, table: Table) -> ChannelSpec:
     )
     table.done()
     return spec
+
+
+def _instruments(tables: Mapping[str, Table]) -> tuple[InstrumentSpec, ...]:
+    if not tables:
+        return ()
+    from harness.instruments.table import instrument_spec  # loads drivers: most benches have none
+
+    return tuple(instrument_spec(name, table, partial(expanded, table, "port")) for name, table in tables.items())
 
 
 def _node(name: str, table: Table) -> NodeSpec:

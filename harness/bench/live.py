@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.bench.accounting import Accounting
+from harness.bench.file import NodeState
 from harness.bench.following import FollowingLoop
 from harness.bench.live_bus import LiveBus
 from harness.bench.served import Served, renew
+from harness.errors import InstrumentError
 from harness.evidence.events import Event
 from harness.wall import clock_ns
 
@@ -21,12 +23,9 @@ if TYPE_CHECKING:
 
 
 class Live:
-    """One world's part of a :class:`~harness.bench.rig.Rig`, from its making to :meth:`end`.
+    """One world's part of a :class:`~harness.bench.rig.Rig`, from its making to :meth:`end`."""
 
-    renews: whether a served vehicle is asked for a new one when the world begins.
-    """
-
-    def __init__(self, rig: Rig, *, renews: bool) -> None:
+    def __init__(self, rig: Rig) -> None:
         served = rig.file.served
         self.rig = rig
         self.loop = FollowingLoop(rig.lines)
@@ -35,12 +34,21 @@ class Live:
         self.served = Served(self.loop, rig.lines[served], self.accounting) if served else None
         if self.served is not None:
             self.accounting.settle = self.served.settle
-        self._renews = renews and self.served is not None
+        self.resets = rig.reset_is_due()
+        """Whether the device is to be reset for this world."""
         self._buses: dict[str, LiveBus] = {}
+        self._journal: list[Event] = []
+        self._origin = 0
         for line in rig.lines.values():
+            line.adapter.open()  # anew, when its process died in an earlier test
             line.begin()
 
-    def bus(self, spec: ChannelSpec, plan: ChannelPlan, journal: list[Event]) -> LiveBus:
+    def note(self, text: str, time_ns: int | None = None) -> None:
+        """Write a line into the world's journal. time_ns: when, of the clock; None: now."""
+        time = self.loop.now if time_ns is None else max(0, time_ns - self._origin)
+        self._journal.append(Event(time, "note", text))
+
+    def bus(self, spec: ChannelSpec, plan: ChannelPlan) -> LiveBus:
         """The bus of a channel that has an adapter."""
         bus = self._buses[spec.name] = LiveBus(
             self.loop,
@@ -49,35 +57,55 @@ class Live:
             bitrate=spec.bitrate,
             data_bitrate=spec.data_bitrate,
             lengths=plan.lengths,
+            known={key: each.message for each in plan.messages.values() for key in [each.message.key]},
+            talks=any(each.cycle_ns for node, plans in plan.plans.items() if self._is_real(node) for each in plans),
             senders={each.message.key: node for node, plans in plan.plans.items() for each in plans},
             accounting=self.accounting,
             served=self.served,
-            note=lambda text: journal.append(Event(self.loop.now, "note", text)),
+            note=self.note,
         )
         return bus
+
+    def _is_real(self, node: str) -> bool:
+        return self.rig.file.node(node).state is NodeState.REAL
 
     def transmitter(self, bus: LiveBus, node: str, owner: Owner) -> Transmitter:
         """What a node of this bench sends on a channel; the adapter's process does it."""
         transmitter = bus.line.adapter.transmitter(node, self.loop, owner)
-        bus.ours.update(message.key for message in transmitter.messages)
+        bus.ours.update({message.key: node for message in transmitter.messages})
         return transmitter
 
     def begin(self, world: World) -> None:
         """Everything is made: let time pass. Raises :class:`~harness.errors.Blocked` without the new vehicle."""
         since: dict[str, int] = {}
-        if self._renews and self.rig.file.served:
+        if self.resets and self.rig.file.reset.by == "served" and self.rig.file.served is not None:
             lines = self.rig.lines
             line = lines[self.rig.file.served]
             since = renew(line, [each for each in lines.values() if each is not line])
-        origin = since.get(self.rig.file.served or "", clock_ns())
+        self._origin = origin = since.get(self.rig.file.served or "", clock_ns())
+        self._journal = world.journal
+        self.rig.live = self
         self.loop.start_at(origin)
         for name, bus in self._buses.items():
             bus.begin(origin, since.get(name, origin))
         if self.served is not None:
             self.served.start()
 
+    def fault(self) -> str | None:
+        """What is wrong with the bench, with the evidence; None: nothing that could be told from here."""
+        for bus in self._buses.values():
+            reason = bus.diagnosis.reason()
+            if reason is not None:
+                return reason
+        try:
+            self.rig.instruments.check()
+        except InstrumentError as error:
+            return str(error)
+        return None
+
     def end(self) -> None:
         """The world is over: nothing more is sent, and time stands."""
+        self.rig.live = None
         for bus in self._buses.values():
             bus.line.adapter.end()
             bus.line.release()

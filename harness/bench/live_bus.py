@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from harness.adapter.diagnosis import Diagnosis
 from harness.adapter.items import Error, Heard, Missed, Overrun, Reopened, Sent, State, Trouble
 from harness.adapter.stimulation import Request
 from harness.bus.controller import Controller
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from harness.bench.following import Due, FollowingLoop
     from harness.bench.served import Served
     from harness.bus.length import Lengths
+    from harness.signals.definitions import MessageDef
 
 NO_FRAME = Frame(0)
 """Stands in an error frame for the frame that was destroyed: an adapter does not tell which one it was."""
@@ -65,8 +67,9 @@ class LiveController(Controller):
 class LiveBus(HeardBus):
     """The real channel behind ``line``, for one world.
 
-    senders: which node sends an identifier, by the databases: real frames do not tell. ours: identifiers that this
-    bench sends itself; one that comes from somebody else means two senders. served: takes the answers to stimulation
+    known: the messages of its databases by key. senders: which node sends an identifier, by the databases: real frames
+    do not tell. talks: whether a real node sends here cyclically. ours: identifiers that this bench sends itself, and
+    for whom; one that comes from somebody else means two senders. served: takes the answers to stimulation
     frames; None without a served vehicle.
     """
 
@@ -79,16 +82,22 @@ class LiveBus(HeardBus):
         bitrate: int,
         data_bitrate: int | None,
         lengths: Lengths,
+        known: Mapping[int, MessageDef],
         senders: Mapping[int, str],
+        talks: bool,
         accounting: Accounting,
         served: Served | None,
         note: Callable[[str], object],
     ) -> None:
         super().__init__(loop, channel, bitrate=bitrate, data_bitrate=data_bitrate, lengths=lengths)
         self.line = line
-        self.ours: set[int] = set()
+        self.ours: dict[int, str] = {}
+        self.diagnosis = Diagnosis(channel, {}, own={}, begin=0)
+        """What speaks for the bench, not the device, being at fault."""
         self._live = loop
+        self._known = known
         self._senders = senders
+        self._talks = talks
         self._accounting = accounting
         self._served = served
         self._note = note
@@ -115,6 +124,14 @@ class LiveBus(HeardBus):
     def begin(self, origin_ns: int, since_ns: int) -> None:
         """The world's time 0 is ``origin_ns`` of the clock; what was stamped before ``since_ns`` is not its own."""
         self._origin, self._since = origin_ns, since_ns
+        self.diagnosis = Diagnosis(
+            self.channel,
+            self._known,
+            own=self.ours,
+            begin=origin_ns,
+            talks=self._talks,
+            echo=self.line.adapter.capabilities.echo,
+        )
         self.line.hand_over(self._take)
 
     def _take(self, batch: Batch) -> None:
@@ -132,9 +149,13 @@ class LiveBus(HeardBus):
 
     def _account(self, late_ns: int) -> None:
         self._accounting.channels[self.channel].note(self.loop.now, late_ns)
+        self.diagnosis.complete(self.loop.now + self._origin)
 
     def _item(self, item: Report) -> None:
         self.line.adapter.apply(item, self.loop.now)
+        if self._is_stimulation(item):
+            return
+        self.diagnosis.take(item)
         if isinstance(item, Heard):
             self._hear(item)
         elif isinstance(item, Sent):
@@ -157,21 +178,25 @@ class LiveBus(HeardBus):
         elif isinstance(item, Reopened):
             self._note(f"{self._where}: the adapter is there again")
 
+    def _is_stimulation(self, item: Report) -> bool:
+        """Whether it is a stimulation frame, which is not the vehicle's; an answer is taken here."""
+        if self._served is None or not isinstance(item, (Heard, Sent)) or not item.frame.extended:
+            return False
+        if isinstance(item, Sent):
+            return Request.of(item.frame) is not None
+        return self._served.hear(self.loop.now, item.frame)
+
     @property
     def _where(self) -> str:
         return f"channel {self.channel!r} ({self.line.adapter.spec})"
 
     def _sent(self, item: Sent) -> None:
-        if self._served is not None and item.frame.extended and Request.of(item.frame) is not None:
-            return
         if item.node in self._by_name:
             self._by_name[item.node].sent_at = self.loop.now
         self.play(Received(self.loop.now, self.channel, item.frame, item.node))
 
     def _hear(self, item: Heard) -> None:
         frame = item.frame
-        if self._served is not None and frame.extended and self._served.hear(self.loop.now, frame):
-            return
         key = frame.key
         sender = self._senders.get(key, "")
         if key in self.ours:

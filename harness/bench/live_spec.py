@@ -21,10 +21,11 @@ _CYCLIC = ("process", "kernel")
 class ResetSpec:
     """How the device under test is brought to its beginning, how often, and by when it has to be back.
 
-    by: ``served`` asks the served vehicle for a factory-new one; ``power cycle`` switches ``instrument`` off for
-    ``off_ns`` and on again; ``key cycle`` sets ``signal`` to ``off``, waits, and to ``on``; ``frame`` sends one frame;
-    ``diagnostic`` asks for ECUReset, hard reset (ISO 14229-1, 10.3) in a single frame. ``none``: the device is taken as
-    it is. scope: before every test, before the first test of each file, or once per run.
+    by: ``served`` asks the served vehicle for a factory-new one; ``power cycle`` switches ``instrument`` (a supply, or
+    ``relay.contact``) off for ``off_ns`` and on again; ``key cycle`` sets ``signal`` to ``off``, waits, and to ``on``;
+    ``frame`` sends one frame; ``diagnostic`` asks for ECUReset, hard reset (ISO 14229-1, 10.3) in a single frame;
+    ``none``: the device is taken as it is. scope: before every test, before the first test of each file, or once per
+    run.
     within_ns: by then every real node has to be heard again; else the test is blocked.
     """
 

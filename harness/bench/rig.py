@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -10,12 +11,19 @@ from harness.adapter.client import Adapter
 from harness.adapter.line import Line
 from harness.bench.file import BenchFile, NodeState
 from harness.bench.served import greet
-from harness.errors import HarnessError
+from harness.errors import AdapterError, InstrumentError
+from harness.instruments.guarding import Watchdog, WatchdogResult, watchdog_result
+from harness.instruments.opening import Instruments, open_instruments
+from harness.instruments.safety import SafeReport, Safety
 from harness.lease import Holder, Lease, take
 
 if TYPE_CHECKING:
     from harness.bench.blueprint import Blueprint
+    from harness.bench.live import Live
     from harness.restbus import MessagePlan
+
+SAFE_STATES = Path("reports") / "safe-states"
+"""Where a watchdog writes what it had to do, a file per bench, below the folder in which the run was started."""
 
 Progress = Callable[[Holder, str, int], object]
 
@@ -39,6 +47,13 @@ class Rig:
         self.module = ""
         """The file of the test that is running."""
         self._wait_ns, self._progress, self._command = wait_ns, progress, command
+        self.instruments = Instruments()
+        self.live: Live | None = None
+        """The world that is running."""
+        self.past: WatchdogResult | None = None
+        """What a watchdog had to do after an earlier run was killed; None: nothing."""
+        self._safety = Safety()
+        self._watchdog: Watchdog | None = None
         self._lease: Lease | None = None
         self._reset_for: object = None
 
@@ -48,6 +63,7 @@ class Rig:
             resources(self.file), self.file.name, self._command, wait_ns=self._wait_ns, progress=self._progress
         )
         try:
+            self._open_instruments()
             for spec in self.file.channels:
                 if spec.adapter is not None:
                     plans = self._plans(spec.name)
@@ -55,6 +71,9 @@ class Rig:
                     adapter = Adapter(spec.adapter, plans, drifts)
                     adapter.open()
                     self.lines[spec.name] = Line(adapter)
+                    self._safety.add(_Silence(spec.name, adapter))
+            for instrument in self.instruments:
+                self._safety.add(instrument)
             if self.file.served is not None:
                 self.lines[self.file.served].begin()
                 greet(self.lines[self.file.served])
@@ -62,6 +81,27 @@ class Rig:
             self.close()
             raise
         return self
+
+    def _open_instruments(self) -> None:
+        specs = self.file.instruments
+        result = SAFE_STATES / f"{self.file.path.stem}.json"
+        self.past = watchdog_result(result)
+        if specs:
+            self._watchdog = Watchdog(specs, result)
+            self._watchdog.start()
+            self.instruments = open_instruments(specs, note=self._note, on_line=self._printed, on_failure=self._failed)
+
+    def _note(self, text: str) -> None:
+        if self.live is not None:
+            self.live.note(text)
+
+    def _printed(self, console: str, time: int, text: str) -> None:
+        if self.live is not None:
+            self.live.note(f"{console} prints: {text}", time)
+
+    def _failed(self, name: str, error: InstrumentError) -> None:
+        if self.live is not None:
+            self.live.loop.fail(error)
 
     def _plans(self, channel: str) -> dict[str, tuple[MessagePlan, ...]]:
         """What the nodes that are not real send on a channel."""
@@ -76,29 +116,50 @@ class Rig:
         self._reset_for = wanted
         return due
 
-    def close(self) -> list[str]:
-        """Silence every channel and give the bench back. Returns what could not be confirmed. May be called twice."""
-        troubles = []
-        lines, self.lines = self.lines, {}
-        for name, line in lines.items():
+    def close(self) -> SafeReport:
+        """Bring everything into its safe state, and give the bench back. Says what was confirmed, and what was not.
+
+        May be called twice. Whatever goes wrong, the rest is done all the same.
+        """
+        for line in self.lines.values():
             line.release()
-            try:
-                if not line.adapter.close():
-                    troubles.append(
-                        f"channel {name} ({line.adapter.spec}): its process did not confirm that it is silent"
-                    )
-            except HarnessError as error:
-                troubles.append(f"channel {name}: {error}")
-        if self._lease is not None:
-            self._lease.release()
-            self._lease = None
-        return troubles
+        try:
+            return self._safety.reach()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        report = self._safety.report
+        with ExitStack() as stack:
+            if self._lease is not None:
+                stack.callback(self._lease.release)
+            if self._watchdog is not None:
+                stack.callback(self._watchdog.stop)
+            stack.callback(self.instruments.disconnect)
+            if self._watchdog is not None and report is not None and report.confirmed:
+                stack.callback(self._watchdog.safe)
+        self.lines, self.instruments, self._safety = {}, Instruments(), Safety()
+        self._lease = self._watchdog = None
 
     def __enter__(self) -> Self:
         return self.open()
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Silence:
+    """The safe state of a channel: nothing is sent on it any more."""
+
+    def __init__(self, name: str, adapter: Adapter) -> None:
+        self.name = name
+        self._adapter = adapter
+
+    def safe(self) -> str:
+        """End its process. Raises :class:`~harness.errors.AdapterError` when that did not confirm it."""
+        if not self._adapter.close():
+            raise AdapterError(f"the channel process of {self._adapter.spec} did not confirm that the bus is silent")
+        return "silent"
 
 
 def resources(file: BenchFile) -> tuple[str, ...]:
@@ -110,4 +171,7 @@ def resources(file: BenchFile) -> tuple[str, ...]:
             real = str(Path(where).resolve()) if "/" in where else where
             port = channel.adapter.options.get("port")
             found.append(f"{channel.adapter.interface}:{real}{f':{port}' if port is not None else ''}")
+    for instrument in file.instruments:
+        port = instrument.port
+        found.append(f"serial:{Path(port).resolve() if '/' in port and '://' not in port else port}")
     return tuple(dict.fromkeys(found))

@@ -108,7 +108,7 @@ class World:
         self._testers: dict[str, Controller] = {}
         for spec, plan in zip(blueprint.file.channels, blueprint.channels, strict=True):
             if live is not None and spec.adapter is not None:
-                bus: SimBus = live.bus(spec, plan, self.journal)
+                bus: SimBus = live.bus(spec, plan)
             else:
                 kind = SimBus if recording is None else HeardBus
                 bus = kind(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -33,6 +36,7 @@ class Rigs:
     module: str = ""
     """The file of the test that is running."""
     _rigs: dict[Path, Rig] = field(default_factory=dict)
+    _handlers: dict[signal.Signals, Any] = field(default_factory=dict)
 
     def of(self, blueprint: Blueprint) -> Rig:
         """The open rig of a bench file. Raises :class:`~harness.errors.Blocked` where it cannot be had."""
@@ -49,6 +53,9 @@ class Rigs:
 
             rig = Rig(blueprint, wait_ns=self.wait_ns, progress=self._waits, command=command).open()
             self._rigs[path] = rig
+            self._end_on_signals()
+            if rig.past is not None:
+                self.tell(f"bench {rig.file.name}: {rig.past}")
         rig.module = self.module
         return rig
 
@@ -57,13 +64,37 @@ class Rigs:
 
     def close(self) -> list[str]:
         """Bring everything into its safe state and give it back. Returns what is to be told about that, per bench."""
-        found = [f"{rig.file.name}: {rig.close()}" for rig in self._rigs.values()]
-        self._rigs.clear()
+        rigs, self._rigs = list(self._rigs.values()), {}
+        found: list[str] = []
+        with ExitStack() as stack:
+            for signals, handler in self._handlers.items():
+                stack.callback(signal.signal, signals, handler)
+            self._handlers.clear()
+            for rig in rigs:
+                stack.callback(_close, rig, found)
         return found
+
+    def _end_on_signals(self) -> None:
+        """Let SIGTERM end the run as Ctrl-C does, so that the bench comes to its safe state."""
+        if self._handlers:
+            return
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has one of them
+            if number is not None:
+                with suppress(ValueError):  # only the main thread may
+                    self._handlers[number] = signal.signal(number, _end)
 
     def _waits(self, holder: Holder, resource: str, waited_ns: int) -> None:
         if not waited_ns:
             self.tell(f"waiting for {resource}, which {holder} has (at most {time_text(self.wait_ns)})")
+
+
+def _close(rig: Rig, found: list[str]) -> None:
+    found.append(f"{rig.file.name}: {rig.close()}")
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    pytest.exit(f"the run was ended by {signal.Signals(number).name}", returncode=128 + number)
 
 
 def rigs_of(config: pytest.Config) -> Rigs:

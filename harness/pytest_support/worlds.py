@@ -319,7 +319,20 @@ class Worlds:
         red = _judge(seen, failure)
         if red is None:
             return doubts[0] if doubts else None
-        return self._lateness_of(red) or red
+        return self._fault_of(red) or self._lateness_of(red) or red
+
+    def _fault_of(self, failure: BaseException) -> HarnessError | None:
+        """Why a failure is the bench's and not the product's, by evidence. None where nothing speaks for that."""
+        if isinstance(failure, (Blocked, pytest.skip.Exception, pytest.xfail.Exception)):
+            return None
+        for share in self.shares:
+            live = share.world.bench.world.live
+            reason = live.fault() if live is not None else None
+            if reason is not None:
+                blocked = Blocked(f"{reason}.\nThe test ended with: {failure}")
+                blocked.__cause__ = failure
+                return blocked
+        return None
 
     def _lateness_of(self, failure: BaseException) -> HarnessError | None:
         """Why a failure says nothing: during the test the bench itself was too late. None where it was not."""
