@@ -29,8 +29,10 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
+from harness.bench.live_spec import is_live
 from harness.errors import ReportError
 from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
@@ -129,11 +131,22 @@ SERIAL = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture
 def workers(options: Sequence[str]) -> list[str]:
     """A worker per processor, since worlds in virtual time share nothing; none where the options speak against it.
 
+    A bench with real hardware runs one test at a time.
+
     >>> workers(["-k", "brake"]), workers(["-n0"]), workers(["--pdb"])
     (['-n', 'auto'], [], [])
     """
+    if is_live(_bench(options)):
+        return []
     chosen = any(option.startswith(("-n", "--dist")) or option.partition("=")[0] in SERIAL for option in options)
     return [] if chosen or "no:xdist" in options else ["-n", "auto"]
+
+
+def _bench(options: Sequence[str]) -> Path:
+    """The bench file that the options name; else a path without a file."""
+    given = [each.partition("=")[2] for each in options if each.startswith("--bench=")]
+    given += [after for each, after in pairwise(options) if each == "--bench"]
+    return Path(given[-1]) if given else Path()
 
 
 def report(results: Path, output: Path) -> int:

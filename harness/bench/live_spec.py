@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast
 
 from harness.adapter.spec import AdapterSpec
@@ -102,3 +104,12 @@ def _bytes(table: Table, text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise table.error(f"{table.where}.data must be bytes in hex such as '02 11 01', not {text!r}") from None
+
+
+def is_live(bench: Path) -> bool:
+    """Whether a bench file names real channels; False for one that cannot be read, which will be told elsewhere."""
+    try:
+        channels = tomllib.loads(bench.read_text(encoding="utf-8")).get("channels", {})
+    except (OSError, ValueError):
+        return False
+    return any(isinstance(each, dict) and each.get("port") == "can" for each in channels.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import tomllib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from harness.bench import Blueprint
+from harness.bench.live_spec import is_live
 from harness.errors import Blocked, UnitError
 from harness.lease import Holder
 from harness.units import Duration, minute, parse_duration, time_text
@@ -135,12 +135,3 @@ def refuse_workers(config: pytest.Config, bench: Path) -> None:
         raise pytest.UsageError(
             f"{bench} has real hardware, which runs one test at a time: use -n 0, not {len(workers)} workers"
         )
-
-
-def is_live(bench: Path) -> bool:
-    """Whether a bench file names real channels; False for one that cannot be read, which will be told elsewhere."""
-    try:
-        channels = tomllib.loads(bench.read_text(encoding="utf-8")).get("channels", {})
-    except (OSError, ValueError):
-        return False
-    return any(isinstance(each, dict) and each.get("port") == "can" for each in channels.values())
