@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import can
 
 from harness.adapter.access import Access, MessageAccess
-from harness.adapter.link import Link
+from harness.adapter.link import Link, find_link
 from harness.adapter.opening import Opened, open_bus
 from harness.adapter.socket_access import CanDecoder, SocketAccess, UdpDecoder
 from harness.adapter.spec import AdapterSpec, Capabilities, Stamps
@@ -37,9 +37,7 @@ class Channel:
 def open_channel(spec: AdapterSpec, traits: Traits, clock: Callable[[], int]) -> Channel:
     """Open a channel. Raises what :func:`~harness.adapter.opening.open_bus` raises, and
     :class:`~harness.errors.AdapterError` for a network interface that is not set up as the bench file says."""
-    link = Link.read(spec.where) if traits.reading == "socketcan" else None
-    if link is not None:
-        link.check(spec)
+    link = find_link(spec) if traits.reading == "socketcan" else None
     opened = open_bus(spec, traits)
     try:
         return _channel(spec, traits, clock, opened, link)

@@ -95,20 +95,27 @@ def _violation(time: int, violation: int, place: int) -> Error:
     return Error(time, kind, ", ".join(words))
 
 
+_PASSIVE_FROM = 128
 _PCAN_KINDS = ((0x1, "bit"), (0x2, "form"), (0x4, "stuff"))
 
 
 def pcan_reports(time: int, identifier: int, data: bytes) -> list[Report]:
     """What an error frame of PCAN-Basic says: kind in the identifier; direction, place, REC and TEC in the data.
 
-    >>> pcan_reports(7, 4, bytes([1, 0x0A, 3, 0]))
-    [Error(time=7, kind='stuff', text='in data; TEC 0, REC 3')]
+    Identifier 0 only tells the counters. The state follows from them: error passive from 128 on.
+
+    >>> pcan_reports(7, 4, bytes([1, 0x0A, 3, 0]))[-1]
+    Error(time=7, kind='stuff', text='in data; TEC 0, REC 3')
     """
     data = data.ljust(4, b"\0")
-    violation = _violation(time, 0 if data[0] else _ON_TRANSMISSION, data[1] & 0x1F)
-    kind = next((name for bit, name in _PCAN_KINDS if identifier & bit), violation.kind)
-    counters = f"TEC {data[3]}, REC {data[2]}"
-    return [Error(time, kind, "; ".join(filter(None, (violation.text, counters))))]
+    passive = max(data[2], data[3]) >= _PASSIVE_FROM
+    reports: list[Report] = [State(time, ErrorState.PASSIVE if passive else ErrorState.ACTIVE)]
+    if identifier:
+        violation = _violation(time, 0 if data[0] else _ON_TRANSMISSION, data[1] & 0x1F)
+        kind = next((name for bit, name in _PCAN_KINDS if identifier & bit), violation.kind)
+        counters = f"TEC {data[3]}, REC {data[2]}"
+        reports.append(Error(time, kind, "; ".join(filter(None, (violation.text, counters)))))
+    return reports
 
 
 def plain_reports(time: int, identifier: int, data: bytes) -> list[Report]:

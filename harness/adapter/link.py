@@ -6,16 +6,18 @@ Opening a CAN socket says nothing of these, and setting them is the administrato
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.adapter.spec import AdapterSpec
-from harness.errors import AdapterError
+from harness.errors import AdapterError, nearest
 
 FD_MTU = 72
 _LIMIT_S = 5.0
+_ARPHRD_CAN = "280"  # linux/if_arp.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,31 @@ class Link:
                 f"{self.name} is bus-off and cannot be started again: {reason}; it needs the right CAP_NET_ADMIN, or "
                 f"let Linux do it by itself: sudo ip link set {self.name} type can restart-ms 100"
             )
+
+
+def find_link(spec: AdapterSpec) -> Link | None:
+    """The link of a channel, found to be as the bench file says; None where there is no ``ip`` to ask.
+
+    Raises :class:`~harness.errors.AdapterError` when there is no such network interface, or it is set up otherwise.
+    """
+    names = [name for _, name in socket.if_nameindex()] if hasattr(socket, "if_nameindex") else [spec.where]
+    if spec.where not in names:
+        cans = [name for name in names if _is_can(name)]
+        raise AdapterError(
+            f"channel {spec.channel!r}: there is no network interface {spec.where!r}{nearest(spec.where, names)}; "
+            f"those for CAN are {', '.join(cans) or 'none'}: is the adapter plugged in, and its kernel driver loaded?"
+        )
+    link = Link.read(spec.where)
+    if link is not None:
+        link.check(spec)
+    return link
+
+
+def _is_can(name: str) -> bool:
+    try:
+        return Path("/sys/class/net", name, "type").read_text(encoding="ascii").strip() == _ARPHRD_CAN
+    except OSError:
+        return False
 
 
 def _ip(*words: str) -> subprocess.CompletedProcess[str] | None:

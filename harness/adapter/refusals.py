@@ -45,7 +45,7 @@ _WORDS = (
 
 
 def meaning_of(error: BaseException) -> Meaning:
-    """Judge an exception by its error number, else by its words, its causes included.
+    """Judge an exception by the system's error number, else by its words, its causes included.
 
     >>> meaning_of(OSError(errno.ENOBUFS, "No buffer space available")).name
     'FULL'
@@ -55,14 +55,13 @@ def meaning_of(error: BaseException) -> Meaning:
     chain = list(_chain(error))
     if any(isinstance(each, CanTimeoutError) for each in chain):
         return Meaning.FULL
-    numbers = {number for each in chain if (number := _number(each)) is not None}
-    if numbers & _FULL:
+    if any(isinstance(each, OSError) and each.errno in _FULL for each in chain):
         return Meaning.FULL
     words = " | ".join(str(each) for each in chain).lower()
     for meaning, pattern in _WORDS:
         if re.search(pattern, words):
             return meaning
-    broken = any(isinstance(each, OSError) and _number(each) not in _REFUSED for each in chain)
+    broken = any(isinstance(each, OSError) and each.errno not in _REFUSED for each in chain)
     return Meaning.LOST if broken else Meaning.UNKNOWN
 
 
@@ -74,11 +73,6 @@ def text_of(error: BaseException) -> str:
         if not any(str(each) and str(each) in earlier for earlier in said):
             said.append(text)
     return "; because of ".join(said)
-
-
-def _number(error: BaseException) -> int | None:
-    number = error.errno if isinstance(error, OSError) else getattr(error, "error_code", None)
-    return number if isinstance(number, int) and number > 0 else None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

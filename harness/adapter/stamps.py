@@ -47,8 +47,8 @@ class ArrivalClock:
 class UnixClock:
     """For stamps of the operating system's clock of day (Unix time), which kernels use.
 
-    The two clocks are compared when it is made and then every second, since somebody may set the clock of day while we
-    run. clock: ours; clock_of_day: theirs.
+    The two clocks are compared when it is made, then every second and whenever a stamp is improbable, since somebody
+    may set the clock of day while we run. clock: ours; clock_of_day: theirs.
     """
 
     def __init__(self, clock: Callable[[], int], clock_of_day: Callable[[], int] = time.time_ns) -> None:
@@ -60,7 +60,8 @@ class UnixClock:
 
     def map(self, stamp: int, arrival: int) -> int:
         """See :meth:`StampClock.map`."""
-        if arrival >= self._next or stamp + self._offset > arrival:
+        age = arrival - stamp - self._offset
+        if arrival >= self._next or not 0 <= age <= SYNC_EVERY_NS:
             self._compare()
         return min(stamp + self._offset, arrival)
 

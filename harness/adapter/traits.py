@@ -26,8 +26,9 @@ Reading = Literal["messages", "socketcan", "udp", "lines"]
 """How frames are read: by python-can's ``recv``, or by ourselves from the socket or serial port that python-can opened,
 which is faster and tells more."""
 
-Fd = Literal["none", "flag", "rates", "timing"]
-"""How CAN FD is asked for: not at all; ``fd=True`` alone; also with both bit rates; ``timing=BitTimingFd(...)``."""
+Fd = Literal["none", "always", "flag", "rates", "timing"]
+"""How CAN FD is asked for: it cannot be; it need not be; by ``fd=True`` alone; also with both bit rates; by
+``timing=BitTimingFd(...)``."""
 
 Echo = Literal["none", "flagged", "equal"]
 """Own frames come back: never; marked (``is_rx`` false); like any other, so they are told by their contents."""
@@ -89,8 +90,8 @@ INTERFACES: Mapping[str, Traits] = MappingProxyType(
             },
         ),
         "virtual": Traits(
-            stamps="host", clock="unix", uncertainty_ns=1_000, fd="rates", echo="flagged", echo_options=_OWN,
-            errors="plain",
+            stamps="host", clock="unix", uncertainty_ns=1_000, bitrate=False, fd="always", echo="flagged",
+            echo_options=_OWN, errors="plain",
         ),
         "socketcan": Traits(
             reading="socketcan", stamps="kernel", clock="unix", uncertainty_ns=_USB_NS, bitrate=False, fd="flag",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.frames import FD_LENGTHS, Frame, check_frame
 from harness.adapter.lawicel import frame_of_line, line_of
+from harness.frames import FD_LENGTHS, Frame, check_frame
 
 
 @st.composite
