@@ -227,6 +227,11 @@ class Adapter:
         with self._lock:
             return self._account.statistics()
 
+    def add_to(self, account: Account) -> None:
+        """Add what :meth:`statistics` tells to what is known of other worlds."""
+        with self._lock:
+            account.merge(self._account)
+
     def recover(self) -> None:
         """Ask for the way back from bus-off. What the adapter cannot do comes as :class:`Trouble`, not fatal."""
         self._living().connection.send(Recover())

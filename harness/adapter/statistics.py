@@ -114,6 +114,15 @@ class Account:
         entry.late.add(late_ns)
         entry.retries += retries
 
+    def merge(self, other: Account) -> None:
+        """Take over all of another one."""
+        self.overruns += other.overruns
+        for name, entry in other._messages.items():
+            own = self._of(name)
+            own.late.merge(entry.late)
+            own.retries += entry.retries
+            own.lost += entry.lost
+
     def missed(self, message: str, cycles: int) -> None:
         """So many cycles of a message were left out."""
         self._of(message).lost += cycles

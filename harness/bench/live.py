@@ -11,6 +11,7 @@ from harness.bench.live_bus import LiveBus
 from harness.bench.served import Served, renew
 from harness.errors import InstrumentError
 from harness.evidence.events import Event
+from harness.units import time_text
 from harness.wall import clock_ns
 
 if TYPE_CHECKING:
@@ -103,8 +104,23 @@ class Live:
             return str(error)
         return None
 
+    def tester(self, since: int) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """What the tester knows of its own exactness from ``since`` ns on: one line, and details by name."""
+        now = self.loop.now
+        details = []
+        for name, line in self.rig.lines.items():
+            adapter = line.adapter
+            details.append((f"{name}, sent", str(adapter.statistics().total)))
+            late = time_text(self.accounting.channels[name].worst(since, now))
+            details.append((f"{name}, received", f"{adapter.capabilities}, and up to {late} late"))
+            details.append((f"{name}, process", adapter.scheduling))
+        for name, served in self.accounting.served.items():
+            details.append((name, f"up to {time_text(served.worst(since, now))} late"))
+        return f"tester: times are known to within {time_text(self.accounting.uncertainty(since, now))}", tuple(details)
+
     def end(self) -> None:
         """The world is over: nothing more is sent, and time stands."""
+        self.rig.account(self)
         self.rig.live = None
         for bus in self._buses.values():
             bus.line.adapter.end()

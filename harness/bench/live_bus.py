@@ -136,6 +136,11 @@ class LiveBus(HeardBus):
 
     def _take(self, batch: Batch) -> None:
         origin = self._origin
+        for item in batch.items:
+            if isinstance(item, Trouble) and item.fatal:
+                # The process may be what is stopped, and then time stands, too.
+                self._live.fail(AdapterLost(f"{self._where}: {item.text}"))
+                return
         due: list[Due] = [
             (max(0, item.time - origin), self._item, item) for item in batch.items if item.time >= self._since
         ]
@@ -170,11 +175,9 @@ class LiveBus(HeardBus):
                 f"{f' ({item.text})' if item.text else ''}, so what came meanwhile cannot be told"
             )
         elif isinstance(item, Trouble):
-            if item.fatal:
-                raise AdapterLost(f"{self._where}: {item.text}")
             self._note(f"{self._where}: {item.text}")
         elif isinstance(item, Missed):
-            self._note(f"{self._where}: {item.count} frames of {item.message} were not sent in time, and left out")
+            self._note(f"{self._where}: {item.cycles} frames of {item.message} were not sent in time, and left out")
         elif isinstance(item, Reopened):
             self._note(f"{self._where}: the adapter is there again")
 

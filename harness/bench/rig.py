@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harness.adapter.client import Adapter
 from harness.adapter.line import Line
+from harness.adapter.statistics import Account
 from harness.bench.file import BenchFile, NodeState
 from harness.bench.served import greet
 from harness.errors import AdapterError, InstrumentError
@@ -16,6 +18,7 @@ from harness.instruments.guarding import Watchdog, WatchdogResult, watchdog_resu
 from harness.instruments.opening import Instruments, open_instruments
 from harness.instruments.safety import SafeReport, Safety
 from harness.lease import Holder, Lease, take
+from harness.units import time_text
 
 if TYPE_CHECKING:
     from harness.bench.blueprint import Blueprint
@@ -50,8 +53,12 @@ class Rig:
         self.instruments = Instruments()
         self.live: Live | None = None
         """The world that is running."""
+        self.served_late_ns = 0
+        """How late a served vehicle said it was at worst."""
         self.past: WatchdogResult | None = None
         """What a watchdog had to do after an earlier run was killed; None: nothing."""
+        self.totals: dict[str, Total] = {}
+        """How exact all worlds of this run were, by channel."""
         self._safety = Safety()
         self._watchdog: Watchdog | None = None
         self._lease: Lease | None = None
@@ -116,6 +123,17 @@ class Rig:
         self._reset_for = wanted
         return due
 
+    def account(self, live: Live) -> None:
+        """A world is over: add what it measured of itself to what is known of the run."""
+        until = live.loop.now
+        for name, line in self.lines.items():
+            total = self.totals.setdefault(name, Total())
+            line.adapter.add_to(total.sent)
+            total.late_ns = max(total.late_ns, live.accounting.channels[name].worst(0, until))
+            total.stamps_ns = max(total.stamps_ns, live.accounting.stamps[name])
+        for served in live.accounting.served.values():
+            self.served_late_ns = max(self.served_late_ns, served.worst(0, until))
+
     def close(self) -> SafeReport:
         """Bring everything into its safe state, and give the bench back. Says what was confirmed, and what was not.
 
@@ -146,6 +164,21 @@ class Rig:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(slots=True)
+class Total:
+    """How exact the worlds of a run were on one channel: what was sent, how late; what stamps are worth; in ns."""
+
+    sent: Account = field(default_factory=Account)
+    late_ns: int = 0
+    stamps_ns: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.sent.statistics().total}; received frames stamped within {time_text(self.stamps_ns)}, "
+            f"and up to {time_text(self.late_ns)} late"
+        )
 
 
 class _Silence:

@@ -25,7 +25,7 @@ class WorldRecord:
     events: the journal from the test's beginning. since: when the test began, ns of the world; 0 for a fresh one.
     recording: the file that the world was fed from, and its SHA-256; None for a simulated world. loads: mean bus load
     since the test began by channel, 0 to 1; empty where nobody asked. protective: counters and checksums, by path
-    ``channel.Message.Signal``, which nobody wants to read.
+    ``channel.Message.Signal``, which nobody wants to read. live: whether it ran on the wall clock, on real channels.
     """
 
     name: str
@@ -38,11 +38,14 @@ class WorldRecord:
     recording: tuple[Path, str] | None = None
     loads: Mapping[str, float] = field(default_factory=dict)
     protective: frozenset[str] = frozenset()
+    live: bool = False
 
     @property
     def world(self) -> str:
         """What sort of world it was, for labels."""
-        return "virtual time" if self.recording is None else "recording"
+        if self.recording is not None:
+            return "recording"
+        return "wall clock" if self.live else "virtual time"
 
     @cached_property
     def frames(self) -> Sequence[Seen]:

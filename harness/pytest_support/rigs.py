@@ -90,6 +90,9 @@ class Rigs:
 
 
 def _close(rig: Rig, found: list[str]) -> None:
+    found += [f"{rig.file.name}, {channel}: {total}" for channel, total in rig.totals.items()]
+    if rig.served_late_ns:
+        found.append(f"{rig.file.name}, served vehicle: up to {time_text(rig.served_late_ns)} late")
     found.append(f"{rig.file.name}: {rig.close()}")
 
 

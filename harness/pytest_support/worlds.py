@@ -22,6 +22,7 @@ from harness.errors import (
     MonitorViolation,
     StimulatesRecording,
 )
+from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
@@ -108,13 +109,18 @@ class Share:
         bench = self.world.bench
         networks = {name: channel.network for name, channel in bench.world.channels.items()}
         recording = bench.world.recording
+        events = bench.journal[self.first_event :]
+        if bench.world.live is not None:
+            title, details = bench.world.live.tester(self.since)
+            events = [*events, Event(bench.world.loop.now, "note", title, details=details)]
         return WorldRecord(
             name=bench.name,
             path=bench.world.blueprint.file.path,
             seed=bench.seed,
             databases={name: network.databases for name, network in networks.items()},
             traces={name: network.trace for name, network in networks.items()},
-            events=bench.journal[self.first_event :],
+            events=events,
+            live=bench.world.live is not None,
             since=self.since,
             recording=None if recording is None else (recording.path, recording.sha256),
             loads=self._loads() if loads and recording is None else {},
