@@ -85,8 +85,8 @@ def cranking_pulse(
     The edition of 2011 leaves it to ISO 16750-2 (:func:`starting_profile`). Both depths count from the ``supply``
     voltage down: ``us`` the first one (the standard: 6 to 7 V in a 12 V system), ``ua`` while the starter turns (2.5 to
     6 V, at most ``us``). t10: the fall (5 ms). t7: from the beginning of the fall to the end of the lowest voltage (15
-    to 40 ms). t8: from there to ``ua`` (at most 50 ms). t9: at ``ua`` (0.5 to 20 s). t11: the rise (5 ms when the engine
-    starts, 100 ms when it does not). Raises :class:`~harness.errors.InstrumentError` for a shape that is none.
+    to 40 ms). t8: from there to ``ua`` (at most 50 ms). t9: at ``ua`` (0.5 to 20 s). t11: the rise (5 ms when the
+    engine starts, 100 ms when it does not). Raises :class:`~harness.errors.InstrumentError` for a shape that is none.
 
     >>> pulse = cranking_pulse(step=10 * ms)
     >>> pulse.lowest, pulse.at(1 * s), pulse.duration

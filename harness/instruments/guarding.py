@@ -105,7 +105,8 @@ class Watchdog:
         code = self._there().poll()
         if code is not None:
             raise InstrumentError(
-                f"the watchdog has ended with exit code {code}: nobody would switch the bench off if this run were killed"
+                f"the watchdog has ended with exit code {code}: nobody would switch the bench off if this run were "
+                "killed; start the run again"
             )
 
     def stop(self) -> None:

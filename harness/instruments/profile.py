@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ class Profile:
     def __post_init__(self) -> None:
         if not self.points or self.points[0].time != 0:
             raise InstrumentError(f"profile {self.name!r}: expected a first set point at 0 ms")
-        for before, after in zip(self.points, self.points[1:], strict=False):
+        for before, after in pairwise(self.points):
             if after.time <= before.time:
                 raise InstrumentError(
                     f"profile {self.name!r}: expected set points in the order of their times, got "

@@ -110,7 +110,7 @@ class Scpi:
         if unasked.strip():
             echoes = any(line and line in unasked.decode("latin-1") for line in self._sent)
             reason = "it echoes what it is sent: switch that off" if echoes else "has it been reset?"
-            raise self.port.error(f"expected nothing before it is asked, got {shown(unasked)}; {reason}")
+            raise self.port.error(f"expected nothing before it is asked, got {shown(unasked.strip())}; {reason}")
 
     def _again_in_step(self) -> None:
         """Ask for its identity, and drop everything that comes before it: late answers to earlier questions."""
@@ -123,7 +123,9 @@ class Scpi:
                 self._forget_errors("errors of what was interrupted")
                 return
             seen += line
-        raise self._wrong("*IDN?", repr(self.identity), shown(seen + line), self._advice(seen + line))
+        got = shown(seen + line) if seen + line else "no answer"
+        got = f"{got} {span(self.port.settings.timeout_ns)}"
+        raise self._wrong("*IDN?", repr(self.identity), got, self._advice(seen + line))
 
     def _send(self, text: str) -> None:
         self._sent.append(text)

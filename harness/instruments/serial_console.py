@@ -23,6 +23,7 @@ KEPT_LINES = 10_000
 LONGEST_LINE = 4_096
 """Bytes; what comes without an end of line is cut here."""
 _SHOWN = 8
+_END_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,10 @@ class SerialConsole:
         """See :meth:`harness.instruments.roles.Instrument.disconnect`. What has come is recorded before."""
         self._closing = True
         if self._thread is not current_thread():
-            self._thread.join()
+            self._thread.join(_END_S)
         self._port.disconnect()
+        if self._thread.is_alive() and self._thread is not current_thread():
+            raise self._port.error(f"its reader does not end within {_END_S:g} s: the hook that gets its lines hangs")
 
     # -- the reader ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from harness.errors import InstrumentError, UnitError
 from harness.units import Quantity, unit_named
 
 FRAMINGS = tuple(f"{bits}{parity}{stop}" for bits in (7, 8) for parity in "NEOMS" for stop in (1, 2))
-_QUANTITY = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*(\S.*?)\s*")
+_QUANTITY = re.compile(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*([^\d\s.,+-].*?)\s*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, MissingExtra
 from harness.instruments.drivers import driver_named
 from harness.instruments.guarding import READY, SAFE
 from harness.instruments.opening import open_instrument
+from harness.instruments.port import pyserial
 from harness.instruments.roles import Instrument
 from harness.instruments.safety import SafeReport, SafeResult, Safety
 from harness.instruments.spec import InstrumentSpec
@@ -41,6 +43,8 @@ def main() -> int:
     order = json.loads(first)
     specs = [InstrumentSpec.from_json(each) for each in order["instruments"]]
     specs = [spec for spec in specs if driver_named(spec.driver).has_safe_state]
+    with suppress(MissingExtra):  # now, while all is well; a driver may do without it
+        pyserial()
     print(READY, flush=True)
     if _last_word(lines, order["run"]) == SAFE:
         return 0

@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from threading import Thread
 
+_ROOM_S = 0.2
+
 
 class Terminal:
     """A port that pyserial opens by its path.
@@ -65,11 +67,12 @@ class Terminal:
         self._folder.rmdir()
 
     def send(self, data: bytes) -> None:
-        """Say something; lost when nobody reads and the buffer is full, as on a wire."""
-        try:
-            os.write(self._master, data)
-        except BlockingIOError:
-            return
+        """Say something. What nobody reads in time is lost, as on a wire; a terminal holds 4 KiB."""
+        while data:
+            _, writable, _ = select.select([], [self._master], [], _ROOM_S)
+            if not writable:
+                return
+            data = data[os.write(self._master, data) :]
 
     def _read(self) -> None:
         while True:
