@@ -101,7 +101,7 @@ def _acknowledged(subject: Subject, channel: OpenChannel) -> Finding:
             after = item.time - began
             if manner_of(subject.spec) is Manner.VIRTUAL:
                 return Finding(name, "ACK", Mark.OK, "the frame came back; there is no bus that would acknowledge it")
-            text = f"{id_text(probe.key)} was on the bus, acknowledged, after {time_text(round(after, -3))}"
+            text = f"{id_text(probe.key)} was on the bus, acknowledged, after {_ms(after)}"
             return Finding(name, "ACK", Mark.OK, text, facts={"after_ns": after})
         refused += isinstance(item, Error)
     facts = {"errors": refused}
@@ -119,17 +119,18 @@ def _served(subject: Subject, channel: OpenChannel) -> Finding:
     """Whether the served vehicle answers."""
     name, spec = subject.name, subject.spec
     began = clock_ns()
-    answer = None
+    heard = answer = None
     if _given(channel, Request(Operation.HELLO).frame(), began + ANSWER_NS):
-        answer = next(filter(None, (_hello(item) for item in _items(channel, began + ANSWER_NS))), None)
-    if answer is None:
+        heard = next((item for item in _items(channel, began + ANSWER_NS) if _hello(item) is not None), None)
+        answer = _hello(heard)
+    if heard is None or answer is None:
         text = f"no served vehicle answers on {spec} within {time_text(ANSWER_NS)}"
         return Finding(name, "served", Mark.FAIL, text, "start it: harness simulate")
-    facts = {"after_ns": clock_ns() - began, "protocol": answer.value}
+    facts = {"after_ns": heard.time - began, "protocol": answer.value}
     if answer.value != PROTOCOL:
         text = f"the served vehicle speaks version {answer.value:g} of the stimulation protocol, not {PROTOCOL}"
         return Finding(name, "served", Mark.FAIL, text, "run the same version of the harness on both sides", facts)
-    text = f"the served vehicle answers after {time_text(round(clock_ns() - began, -3))}"
+    text = f"the served vehicle answers after {_ms(heard.time - began)}"
     return Finding(name, "served", Mark.OK, text, facts=facts)
 
 
@@ -203,7 +204,7 @@ def _items(channel: OpenChannel, until: int) -> Iterator[Item]:
             yield item
 
 
-def _hello(item: Item) -> Answer | None:
+def _hello(item: Item | None) -> Answer | None:
     answer = Answer.of(item.frame) if isinstance(item, Heard) else None
     return answer if answer is not None and answer.operation == Operation.HELLO else None
 

@@ -46,7 +46,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(table.as_json(findings, bench, active=chosen.active))
     else:
-        table.show(findings, table.summary(findings, None if bench is None else bench["name"]))
+        table.show(findings, table.summary(findings, None if bench is None else bench["name"]), sys.stdout)
     return 0 if can_run(findings) else 1
 
 

@@ -106,9 +106,10 @@ def _excuse(subject: Subject, sent: Sequence[Finding], *, answered: bool, off: b
 def _channel(patient: Patient) -> Iterator[Finding]:
     name = patient.subject.name
     opened = examined(name, "adapter", partial(passive.adapter, patient))
-    yield _with_neighbours(patient.subject, opened) if opened.mark is Mark.FAIL else opened
     if patient.heard.capabilities is None:
+        yield opened if patient.heard.hangs else _with_neighbours(patient.subject, opened)
         return
+    yield opened
     for check in passive.CHECKS:
         yield examined(name, passive.title(check), partial(check, patient))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from harness.errors import Blocked, ConfigError
+from harness.errors import HarnessError
 
 
 class Mark(StrEnum):
@@ -57,15 +57,17 @@ def examined(subject: str, check: str, look: Callable[[], Finding]) -> Finding:
     """
     try:
         return look()
-    except (Blocked, ConfigError) as error:
+    except HarnessError as error:
         return refused(subject, check, error)
     except Exception as error:  # noqa: BLE001  # becomes a finding
         return broken(subject, check, error)
 
 
 def refused(subject: str, check: str, error: Exception) -> Finding:
-    """What the harness' own error says: its last clause is what to do."""
-    text, _, todo = str(error).rpartition("; ")
+    """What an error says that nobody here has made: of the harness' own ones, the last clause is what to do."""
+    if not isinstance(error, HarnessError):
+        return Finding(subject, check, Mark.FAIL, "".join(traceback.format_exception_only(error)).strip())
+    text, _, todo = str(error).removeprefix(f"channel {subject!r}: ").rpartition("; ")
     return Finding(subject, check, Mark.FAIL, text or todo, todo if text else "")
 
 

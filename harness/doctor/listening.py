@@ -14,16 +14,17 @@ from threading import Event, Thread
 from typing import Protocol
 
 from harness.adapter.diagnosis import Diagnosis
-from harness.adapter.items import Heard, Item
+from harness.adapter.items import Error, Heard, Item
 from harness.adapter.spec import AdapterSpec, Capabilities
 from harness.adapter.traits import traits_of
+from harness.errors import AdapterError, ConfigError
 from harness.frames import Frame
 from harness.wall import clock_ns
 
 OPEN_LIMIT_S = 3.0
 """An adapter that has not opened by then hangs, s."""
 CLOSE_LIMIT_S = 2.0
-OTHER_RATES = (500_000, 250_000, 125_000, 1_000_000, 83_333, 33_333)
+OTHER_RATES = (500_000, 250_000, 125_000, 1_000_000, 100_000, 83_300)
 """Bit rates that are tried, listen-only, where nothing is heard at the one of the bench file; bit/s."""
 OTHER_S = 0.3
 """For how long each of them, s. Nodes of a vehicle that is awake send much more often."""
@@ -91,9 +92,10 @@ class Listened:
     """What listening to a channel brought. All times by :func:`~harness.wall.clock_ns`, spans in ns.
 
     diagnosis: the fold over everything that came. stamps: of the frames, in the order in which they came, the first
-    :data:`KEPT_STAMPS`. fd: CAN FD frames. contents: each frame, with how often it came. rate: at which bit rate frames
-    come instead of the bench file's; None: at none that was tried. problem: why listening ended early, None when it did
-    not. hangs: what the adapter was doing when it was given up, "" when it was not.
+    :data:`KEPT_STAMPS`. fd: CAN FD frames. said: what the adapter said of error frames. contents: each frame, with how
+    often it came. rate: at which bit rate frames come instead of the bench file's; None: at none that was tried.
+    problem: why listening ended early, None when it did not. hangs: what the adapter was doing when it was given up, ""
+    when it was not.
     """
 
     diagnosis: Diagnosis
@@ -102,6 +104,7 @@ class Listened:
     span: int = 0
     stamps: list[int] = field(default_factory=list)
     fd: int = 0
+    said: Counter[str] = field(default_factory=Counter)
     contents: Counter[Frame] = field(default_factory=Counter)
     rate: int | None = None
     problem: Exception | None = None
@@ -164,7 +167,9 @@ class Listener:
             listened.diagnosis.begin = listened.diagnosis.now = opened
             for item in self._items(channel, self._seconds):
                 listened.diagnosis.take(item)
-                if isinstance(item, Heard):
+                if isinstance(item, Error):
+                    listened.said[item.text] += 1
+                elif isinstance(item, Heard):
                     listened.contents[item.frame] += 1
                     listened.fd += item.frame.fd
                     if len(listened.stamps) < KEPT_STAMPS:
@@ -179,7 +184,10 @@ class Listener:
         for rate in OTHER_RATES:
             if rate == self.spec.bitrate or self._given_up.is_set():
                 continue
-            channel = self._open(replace(silent(self.spec), bitrate=rate, data_bitrate=None))
+            try:
+                channel = self._open(replace(silent(self.spec), bitrate=rate, data_bitrate=None))
+            except (AdapterError, ConfigError):  # one that this adapter does not have
+                continue
             try:
                 frames = sum(isinstance(item, Heard) for item in self._items(channel, OTHER_S))
             finally:

@@ -90,15 +90,18 @@ def bit_rate(patient: Patient) -> Finding:
         "errors": dict(diagnosis.errors),
     }
     kinds = ", ".join(f"{kind} {count}" for kind, count in diagnosis.errors.most_common())
+    said = next((f": {text}" for text, _ in patient.heard.said.most_common(1) if text), "")
     if patient.heard.rate is not None:
         other = f"{patient.heard.rate / 1e3:g} kbit/s"
         text = f"nothing at {rates}, but frames at {other}"
         return Finding(name, "bit rate", Mark.FAIL, text, f"bitrate = '{other}' in the bench file", facts)
     if errors and not patient.frames:
-        text = f"{rates} is wrong? {errors} error frames ({kinds}), not one good frame"
-        return Finding(name, "bit rate", Mark.FAIL, text, f"{WIRES}: other bit rates are common too", facts)
+        text = f"{rates} is wrong? {errors} error frames ({kinds}), not one good frame{said}"
+        serial = traits_of(subject.spec.interface).needs == "pyserial"
+        todo = f"is it such an adapter, and its serial speed right? Else {WIRES}" if serial else WIRES
+        return Finding(name, "bit rate", Mark.FAIL, text, todo, facts)
     if errors:
-        text = f"{rates}: {errors} error frames ({kinds}) among {patient.frames} good ones"
+        text = f"{rates}: {errors} error frames ({kinds}) among {patient.frames} good ones{said}"
         return Finding(
             name, "bit rate", Mark.WARN, text, "check wiring, termination, and who else is on the bus", facts
         )
@@ -223,6 +226,8 @@ def can_fd(patient: Patient) -> Finding:
     if not (patient.heard.capabilities and patient.heard.capabilities.fd):
         text = "the bench file has a data_bitrate, and this adapter no CAN FD"
         return Finding(name, "CAN FD", Mark.FAIL, text, "take another adapter, or leave data_bitrate out", facts)
+    if not patient.frames:
+        return Finding(name, "CAN FD", Mark.SKIP, "the adapter has it; nothing was heard", facts=facts)
     return Finding(name, "CAN FD", Mark.OK, f"{fd} of {patient.frames} frames", facts=facts)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import groupby
 from typing import Any, TextIO
@@ -19,18 +18,24 @@ JSON_VERSION = 1
 WORDS = {Mark.OK: "ok", Mark.WARN: "warn", Mark.FAIL: "FAIL", Mark.SKIP: "skip"}
 _STYLES = {Mark.OK: "green", Mark.WARN: "yellow", Mark.FAIL: "bold red", Mark.SKIP: "dim"}
 _GLUE = "\N{NO-BREAK SPACE}"
+_STATE = 4  # characters
 _NARROWEST = 60
 _WIDEST = 140  # longer lines are hard to read
 
 
-def show(findings: Sequence[Finding], end: str, output: TextIO = sys.stdout) -> None:
+def show(findings: Sequence[Finding], end: str, output: TextIO) -> None:
     """Print the table, and ``end`` below it: coloured on a terminal if rich is there, else as plain text."""
     width = max(_NARROWEST, min(_WIDEST, shutil.get_terminal_size().columns))
-    findings = condensed(findings)
-    if output.isatty() and find_spec("rich") is not None:
-        _show_rich(findings, end, output, width)
-    else:
-        print(plain(findings, width), end, sep="\n\n", file=output)
+    lines = [*lines_of(condensed(findings), width), (), *(((line, ""),) for line in _wrapped(end, width))]
+    if not output.isatty() or find_spec("rich") is None:
+        print("\n".join(map(_plain, lines)), file=output)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=output, width=width, highlight=False)
+    for line in lines:
+        console.print(Text.assemble(*line), soft_wrap=True)
 
 
 def condensed(findings: Sequence[Finding]) -> list[Finding]:
@@ -52,26 +57,37 @@ def condensed(findings: Sequence[Finding]) -> list[Finding]:
     return shown
 
 
-def plain(findings: Sequence[Finding], width: int) -> str:
-    """The table as text; what to do about a finding stands below it, behind an arrow.
+Line = Sequence[tuple[str, str]]
+"""Pieces of text, each with its style as rich writes it."""
 
-    >>> print(plain([Finding("body", "echo", Mark.WARN, "none", "take another adapter")], 60))
+
+def lines_of(findings: Sequence[Finding], width: int) -> Iterator[Line]:
+    """The table, line by line; what to do about a finding stands below it, behind a ``>``.
+
+    >>> finding = Finding("body", "echo", Mark.WARN, "none", "take another adapter")
+    >>> print("\\n".join(map(_plain, lines_of([finding], 60))))
     body  warn  echo  none
                       > take another adapter
     """
     subjects = max(len(each.subject) for each in findings)
     checks = max(len(each.check) for each in findings)
-    indent = subjects + 2 + 4 + 2 + checks + 2
-    lines: list[str] = []
-    for subject, group in groupby(findings, lambda each: each.subject):
-        shown = subject
-        for each in group:
-            begin = f"{shown:<{subjects}}  {WORDS[each.mark]:<4}  {each.check:<{checks}}  "
-            lines += _wrapped(each.text, width, begin, " " * indent)
-            if each.todo:
-                lines += _wrapped(each.todo, width, f"{'':{indent}}> ", " " * (indent + 2))
-            shown = ""
-    return "\n".join(lines)
+    margin = " " * (subjects + 2 + _STATE + 2 + checks + 2)
+    room = width - len(margin)
+    subject = None
+    for each in findings:
+        if subject not in (None, each.subject):
+            yield ()
+        first, *further = _wrapped(each.text, room)
+        yield (
+            (f"{each.subject if each.subject != subject else '':<{subjects}}  ", "bold"),
+            (f"{WORDS[each.mark]:<{_STATE}}  ", _STYLES[each.mark]),
+            (f"{each.check:<{checks}}  ", ""),
+            (first, ""),
+        )
+        yield from (((margin, ""), (line, "")) for line in further)
+        todo = _wrapped(each.todo, room - 2) if each.todo else []
+        yield from (((margin, ""), ("  " if line else "> ", "cyan"), (text, "cyan")) for line, text in enumerate(todo))
+        subject = each.subject
 
 
 def summary(findings: Sequence[Finding], bench: str | None) -> str:
@@ -100,39 +116,12 @@ def as_json(findings: Sequence[Finding], bench: dict[str, Any] | None, *, active
     return json.dumps(content, indent=2, ensure_ascii=False, default=str)
 
 
-def _wrapped(text: str, width: int, begin: str, further: str) -> list[str]:
-    # Paths and identifiers stay whole, as somebody is going to copy them; so do numbers with their units.
-    wrapper = textwrap.TextWrapper(
-        width, initial_indent=begin, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
-    )
-    return [line.replace(_GLUE, " ") for line in wrapper.wrap(_glued(text))] or [begin]
+def _plain(line: Line) -> str:
+    return "".join(text for text, _ in line).rstrip()
 
 
-def _glued(text: str) -> str:
-    """The text with numbers held to their units, so that no line ends between them."""
-    return re.sub(r"(?<=\d) (?=(ns|µs|ms|s|kbit/s|Mbit/s)\b)", _GLUE, text)
-
-
-def _show_rich(findings: Sequence[Finding], end: str, output: TextIO, width: int) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, width=width, show_edge=False, pad_edge=False)
-    for name in ("", "state", "check"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("found, and what to do", ratio=1)
-    for subject, group in groupby(findings, lambda each: each.subject):
-        shown = subject
-        for each in group:
-            style = _STYLES[each.mark]
-            text = Text(_glued(each.text), style="dim" if each.mark is Mark.SKIP else "")
-            if each.todo:
-                text.append(f"\n> {_glued(each.todo)}", style="cyan")
-            table.add_row(Text(shown, style="bold"), Text(WORDS[each.mark], style=style), each.check, text)
-            shown = ""
-        table.add_section()
-    console = Console(file=output, width=width, highlight=False)
-    console.print(table)
-    console.print(Text(f"\n{end}", style="green" if can_run(findings) else "bold red"))
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most ``width``. Paths and identifiers stay whole, as somebody will copy them; so do 5 ms."""
+    glued = re.sub(r"(?<=\d) (?=(ns|µs|ms|s|kbit/s|Mbit/s)\b)", _GLUE, text)
+    lines = textwrap.wrap(glued, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_GLUE, " ") for line in lines] or [""]
