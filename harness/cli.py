@@ -13,6 +13,8 @@
     its signals in a file for other tools: MF4, Parquet or CSV.
 ``harness diff ONE OTHER --bench FILE``
     compares two recordings signal by signal.
+``harness doctor [BENCH]``
+    whether a bench can run, and what is in the way; without a bench, what this machine has.
 ``harness simulate BENCH --slcan | --interface NAME``
     the simulated nodes of a bench as a process of its own, in real time.
 
@@ -36,6 +38,7 @@ from harness.bench.live_spec import is_live
 from harness.errors import ReportError
 from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
+from harness.doctor import cli_doctor
 from harness.offline import cli_check, cli_decode, cli_diff
 from harness.serve import cli_simulate
 
@@ -92,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="judge recordings by the bus contract and properties, without test code")
     cli_check.add_options(check)
     check.set_defaults(run=cli_check.run)
+    doctor = commands.add_parser("doctor", help="whether a bench can run, and what this machine has; it only listens")
+    cli_doctor.add_options(doctor)
+    doctor.set_defaults(run=cli_doctor.run)
     simulate = commands.add_parser("simulate", help="serve a bench's simulated nodes in real time to any CAN interface")
     cli_simulate.add_options(simulate)
     simulate.set_defaults(run=cli_simulate.run)
