@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.bench.served import Served
     from harness.bench.world import World
+    from harness.instruments.roles import PowerSupply
 
 
 @still
 class BenchPlant:
     """The plant as a test sees it: reading a role gives its number, setting one is a stimulus.
 
-    Its filling is what this process simulates, or the plant of a served vehicle; a role without any blocks the test.
+    Its filling is what this process simulates, the plant of a served vehicle, or for a voltage a power supply; a role
+    without any blocks the test.
     """
 
     def __init__(self, bench: Bench, plant: Plant) -> None:
@@ -37,6 +39,9 @@ class BenchPlant:
     def __getitem__(self, role: str) -> float:
         self._plant.role(role)
         self.world.acts(f"plant {role}")
+        supply = self._supply(role)
+        if supply is not None:
+            return supply.voltage()
         served = self._served(role)
         return self._plant[role] if served is None else served.ask(Operation.PLANT_READ, role)[0]
 
@@ -44,13 +49,22 @@ class BenchPlant:
         unit = self._plant.role(role).unit
         self.world.acts(f"set plant {role}")
         number = self._plant.checked(role, value)
-        served = self._served(role)
-        if served is None:
+        supply = self._supply(role)
+        served = self._served(role) if supply is None else None
+        if supply is not None:
+            supply.set_voltage(number)
+            self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant")
+        elif served is None:
             self.world.loop.call(partial(self._plant.__setitem__, role, number))
             self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
         else:
             _, at = served.ask(Operation.PLANT, role, number)
             self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant", at=at)
+
+    def _supply(self, role: str) -> PowerSupply | None:
+        """The power supply that makes this voltage; None where none does."""
+        name = self.world.blueprint.file.plant_supplies.get(role)
+        return None if name is None else self._bench.instruments.supply(name)
 
     def _served(self, role: str) -> Served | None:
         """The served vehicle whose plant it is; None where it is this process' own."""

@@ -102,6 +102,8 @@ class BenchFile:
     nodes: tuple[NodeSpec, ...]
     models: Path
     plant: str | None = None
+    plant_supplies: Mapping[str, str] = field(default_factory=dict)
+    """Roles of the plant that are voltages, and the power supplies that make them."""
     cycles: Mapping[str, int] = field(default_factory=dict)
     send_types: Mapping[str, str] = field(default_factory=dict)
     protections: Mapping[str, ProtectionSpec] = field(default_factory=dict)
@@ -158,6 +160,7 @@ def _bench(file: Path, top: Table) -> BenchFile:
     nodes = tuple(_node(name, table) for name, table in top.tables("nodes").items())
     plant = Table(file, "plant", top.take("plant", dict, {}))
     plant_model = plant.take("model", str)
+    supplies = Table(file, "plant.supplies", plant.take("supplies", dict, {}))
     plant.done()
     cycles = Table(file, "cycle", top.take("cycle", dict, {}))
     send_types = Table(file, "sendtype", top.take("sendtype", dict, {}))
@@ -178,6 +181,7 @@ def _bench(file: Path, top: Table) -> BenchFile:
         nodes=nodes,
         models=models.resolve(),
         plant=plant_model,
+        plant_supplies={role: supplies.take(role, str) for role in tuple(supplies.content)},
         cycles={message: cycles.as_duration(message, text) for message, text in cycles.content.items()},
         send_types={message: send_types.take(message, str) for message in tuple(send_types.content)},
         protections={message: _protection(table) for message, table in top.tables("protect").items()},
