@@ -50,6 +50,7 @@ class Server:
         self._tidy = tidy
         self._turn = Condition()
         self._changing = False
+        self._deaf = False
         self._change: Thread | None = None
         self.vehicle = self._built()
         self.vehicles = 1
@@ -81,7 +82,7 @@ class Server:
         try:
             if frame.extended and frame.id in (REQUEST_ID, ANSWER_ID):
                 self._asked(channel, frame, at)
-            elif self._changing:
+            elif self._deaf:
                 self.lines[channel].counts.refuse("sent before the new vehicle was announced")
             else:
                 self.vehicle.receive(channel, frame, lambda: clock_ns() - at)
@@ -102,7 +103,7 @@ class Server:
             self._turn.wait_for(lambda: not self._changing)
             if request.operation == Operation.NEW_VEHICLE:
                 # In a thread of its own: all lines are read on meanwhile, so that no frame of before reaches it.
-                self._changing = True
+                self._changing = self._deaf = True
                 self._change = Thread(target=self._renew, args=(request, channel), name="harness new vehicle")
                 self._change.start()
                 return
@@ -138,6 +139,7 @@ class Server:
             self.vehicle, self.failure = vehicle, None
             self.vehicles += 1
             announced = clock_ns()
+            self._deaf = False  # from its announcement on it hears, as soon as a tester can know of it
             for channel in self.lines:
                 self._answer(channel, request, Status.DONE)
             vehicle.start()
@@ -146,7 +148,7 @@ class Server:
             self._fail(error)
         finally:
             with self._turn:
-                self._changing = False
+                self._changing = self._deaf = False
                 self._turn.notify_all()
 
     def _broke(self, failure: HarnessError) -> None:

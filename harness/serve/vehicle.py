@@ -18,6 +18,9 @@ from harness.wall import WallLoop
 OUTSIDE = "outside"
 """Name of the node that stands for everybody behind a line."""
 
+REMEMBERED = 256
+"""Frames that a channel remembers; nobody here looks back, and what is kept costs the garbage collector time."""
+
 
 class Vehicle:
     """A factory-new vehicle, whose time begins with :meth:`start`, until :meth:`close`.
@@ -38,6 +41,8 @@ class Vehicle:
         self.world = World(blueprint, 0, {}, None, loop=self.loop)
         # What a tester does wrong on purpose is its own affair, and its own guard judges what it sees.
         self.world.incidents.policy = Policy.ignoring()
+        for channel in self.world.channels.values():
+            channel.network.trace.limit = REMEMBERED
         self._account = account
         self._outside: dict[str, Controller] = {}
         for node in self.world.nodes.values():

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import can
 import pytest
+from serving import BENCH, ROOT, WAIT_S, Command, plugged
 
 from harness.adapter.messages import frame_of
-from harness.adapter.stimulation import ANSWER_ID, Answer, Operation, Request, Status, subject_of
+from harness.adapter.stimulation import ANSWER_ID, PROTOCOL, Answer, Operation, Request, Status, subject_of
 from harness.bench import Blueprint
 from harness.errors import ConfigError
 from harness.serve.server import Server
-
-ROOT = Path(__file__).parents[2]
-BENCH = ROOT / "benches" / "virtual.toml"
-WAIT_S = 10.0
 
 pytest.importorskip("serial", reason="python-can's slcan driver needs pyserial")
 slcan = pytest.importorskip("harness.serve.slcan", reason="pseudo-terminals exist on POSIX only")
@@ -41,10 +35,6 @@ def served(blueprint: Blueprint) -> Iterator[Server]:
 def adapter(served: Server) -> Iterator[can.BusABC]:
     with plugged(served.lines["body"].name) as bus:
         yield bus
-
-
-def plugged(port: str, **options: object) -> can.BusABC:
-    return can.Bus(interface="slcan", channel=port, bitrate=500_000, sleep_after_open=0.0, **options)  # type: ignore[arg-type]
 
 
 def until(bus: can.BusABC, wanted: Callable[[can.Message], bool], attempts: int = 3000) -> can.Message:
@@ -84,28 +74,15 @@ def test_the_tester_is_heard(served: Server, adapter: can.BusABC) -> None:
 
 
 def test_plant_and_nodes_follow_stimulation_frames(served: Server, adapter: can.BusABC) -> None:
-    assert ask(adapter, Operation.HELLO).value == 2.0
+    assert ask(adapter, Operation.HELLO).value == PROTOCOL
     assert ask(adapter, Operation.PLANT, "cell_temperature", 61.0).status is Status.DONE
-    assert served.vehicle.world.plant["cell_temperature"] == pytest.approx(61.0, abs=1.0)
-    assert ask(adapter, Operation.PLANT, "no such role").status is Status.UNKNOWN_SUBJECT
-    assert ask(adapter, Operation.PLANT, "cell_temperature", float("nan")).status is Status.VALUE_REFUSED
+    assert ask(adapter, Operation.PLANT_READ, "cell_temperature").value == pytest.approx(61.0, abs=1.0)
     assert ask(adapter, Operation.POWER_OFF, "BCM").status is Status.DONE
     assert not served.vehicle.world.nodes["BCM"].controllers["body"].powered
-    assert ask(adapter, Operation.POWER_ON, "BCM").status is Status.DONE
-    assert served.vehicle.world.nodes["BCM"].controllers["body"].powered
-    assert ask(adapter, Operation.RESET, "BCM").status is Status.DONE
-    assert ask(adapter, Operation.RESET, "STALK").status is Status.UNKNOWN_SUBJECT
-    assert ask(adapter, 99).status is Status.UNKNOWN_OPERATION
-    assert ask(adapter, Operation.LATENESS).value > 0
-
-
-def test_a_new_vehicle_has_forgotten_everything(served: Server, adapter: can.BusABC) -> None:
-    assert ask(adapter, Operation.PLANT, "cell_temperature", 61.0).status is Status.DONE
-    first = served.vehicle
     assert ask(adapter, Operation.NEW_VEHICLE).status is Status.DONE
-    assert served.vehicle is not first and served.vehicles == 2
-    assert served.vehicle.world.plant["cell_temperature"] < 50
-    until(adapter, lambda each: each.arbitration_id != ANSWER_ID)
+    assert ask(adapter, Operation.PLANT_READ, "cell_temperature").value < 50
+    assert served.vehicle.world.nodes["BCM"].controllers["body"].powered
+    assert ask(adapter, Operation.LATENESS).value > 0
 
 
 def test_can_fd_goes_through_the_adapter(adapter: can.BusABC, blueprint: Blueprint) -> None:
@@ -138,48 +115,49 @@ def test_only_what_the_bench_has_is_served(blueprint: Blueprint) -> None:
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-class Command:
-    """``harness simulate`` as a process of its own."""
-
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness.cli", "simulate", str(BENCH), *options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        self.channels: dict[str, str] = {}
-        for line in self.process.stdout:
-            if line.strip() == "serving":
-                return
-            name, _, where = line.strip().partition(" ")
-            self.channels[name] = where
-        raise AssertionError(self.process.communicate())
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-        self.process.send_signal(how)
-        out, errors = self.process.communicate(timeout=WAIT_S)
-        assert not errors or how is signal.SIGKILL, errors
-        return self.process.returncode, out
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_another_process_and_ends_with_its_report(how: signal.Signals) -> None:
-    served = Command("--slcan", "--channel", "body")
-    assert list(served.channels) == ["body"]
-    with plugged(served.channels["body"]) as bus:
-        until(bus, lambda _: True)
-    code, out = served.end(how)
-    assert code == 0 and "body: " in out and "lateness: " in out
+    with Command("--slcan", "--channel", "body") as served:
+        assert list(served.channels) == ["body"]
+        with plugged(served.channels["body"]) as bus:
+            until(bus, lambda _: True)
+        code, out, errors = served.end(how)
+    assert code == 0 and not errors
+    for part in ("body: ", "lateness: frames sent p50 ", "vehicles: 1", "scheduling: "):
+        assert part in out
 
 
 def test_over_udp_nobody_hears_himself() -> None:
-    served = Command("--interface", "udp_multicast", "--channel", "body=239.74.163.2?port=43991")
-    try:
+    with Command("--interface", "udp_multicast", "--channel", "body=239.74.163.2?port=43991") as served:
         with can.Bus(interface="udp_multicast", channel="239.74.163.2", port=43991, fd=True) as bus:
-            assert len({until(bus, lambda _: True).arbitration_id for _ in range(200)}) > 10
-    finally:
-        code, out = served.end()
-    assert code == 0 and ", 0 received, 0 lost, 0 refused" in out
+            assert len({until(bus, lambda _: True).arbitration_id for _ in range(60)}) > 10
+        code, out, errors = served.end()
+    assert code == 0 and not errors and ", 0 received, 0 lost, 0 refused" in out
+
+
+def test_it_ends_after_so_many_seconds() -> None:
+    with Command("--slcan", "--seconds", "0.4") as served:
+        assert served.wait()[0] == 0
+
+
+LAMP = ROOT / "tests" / "bench" / "data" / "lamp.toml"
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_vehicle_that_breaks_is_printed_and_ends_the_server_only_when_it_is_asked_to(ends: bool) -> None:
+    with Command("--slcan", *(["--end-when-broken"] if ends else []), bench=LAMP) as served:
+        bus = plugged(served.channels["can"])
+        bus.send(can.Message(arbitration_id=400, data=[1], is_extended_id=False))
+        told = until(bus, lambda each: each.arbitration_id == ANSWER_ID)
+        assert Answer.of(frame_of(told, fd=True)) == Answer(Operation.BROKEN, 0, Status.BROKEN)
+        if not ends:
+            assert ask(bus, Operation.NEW_VEHICLE).status is Status.DONE
+            assert ask(bus, Operation.HELLO).status is Status.DONE
+        code, out, errors = served.wait() if ends else served.end()
+        bus.serialPortOrig.close()  # type: ignore[attr-defined]
+        bus._is_shutdown = True  # else it wants to close the channel of an adapter that is gone
+    assert code == 1 and "of which 1 broke" in out
+    assert "harness simulate: the vehicle broke: " in errors and "RuntimeError: hazard is not wired" in errors
 
 
 @pytest.mark.parametrize(
@@ -191,10 +169,9 @@ def test_over_udp_nobody_hears_himself() -> None:
     ],
 )
 def test_what_cannot_be_served(options: list[str], why: str) -> None:
-    command = [sys.executable, "-m", "harness.cli", "simulate", str(BENCH), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert why in done.stderr and "Traceback" not in done.stderr
+    code, errors = Command.refused(*options)
+    assert code == 2
+    assert why in errors and "Traceback" not in errors
 
 
 def test_the_stick_is_pulled(blueprint: Blueprint) -> None:
