@@ -14,10 +14,10 @@ from harness.errors import BusError
 from harness.frames import id_text
 from harness.units import time_text
 
-NAMED = 4
+NAMED = 6
 """How many names a finding holds."""
 WIRES = "check bit rate, wiring and termination"
-NOBODY = "is the device powered and awake? Check its supply, the bit rate, wiring and termination"
+NOBODY = "check the device's supply, the bit rate, wiring and termination"
 
 
 def adapter(patient: Patient) -> Finding:
@@ -74,7 +74,7 @@ def _silence(patient: Patient, facts: dict[str, object]) -> Finding:
     if patient.excuse:
         return Finding(name, "traffic", Mark.WARN, f"{text}: {patient.excuse}", facts=facts)
     if subject.sleeps:
-        todo = f"the network may be asleep: wake it, or ask with --active. Else: {NOBODY}"
+        todo = f"the network may be asleep: wake it, or ask with --active; else {NOBODY}"
         return Finding(name, "traffic", Mark.FAIL, text, todo, facts)
     return Finding(name, "traffic", Mark.FAIL, text, NOBODY, facts)
 
@@ -108,10 +108,9 @@ def bit_rate(patient: Patient) -> Finding:
     if not patient.frames:
         return Finding(name, "bit rate", Mark.SKIP, f"{rates}: nothing to tell it by", facts=facts)
     capabilities = patient.heard.capabilities
-    silent = (
-        "no error frames" if capabilities and capabilities.error_frames else "which are all that this adapter reports"
-    )
-    return Finding(name, "bit rate", Mark.OK, f"{rates}: frames come through, {silent}", facts=facts)
+    reports = capabilities is not None and capabilities.error_frames
+    text = f"{rates}: frames come through, {'no' if reports else 'and this adapter does not report'} error frames"
+    return Finding(name, "bit rate", Mark.OK, text, facts=facts)
 
 
 def database(patient: Patient) -> Finding:

@@ -18,7 +18,7 @@ DBC = Path(__file__).parents[2] / "dbc"
 @pytest.fixture(autouse=True)
 def own_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Tests that run at the same time do not take each other's benches, and do not try other bit rates for long."""
-    monkeypatch.setattr(listening, "OTHER_S", 0.05)
+    monkeypatch.setattr(listening, "OTHER_S", 0.02)
     monkeypatch.setenv("HARNESS_LEASES", str(tmp_path / "leases"))
     return tmp_path / "leases"
 

@@ -18,7 +18,7 @@ from harness.doctor.finding import Finding
 from harness.frames import Frame, Received
 from harness.wall import clock_ns
 
-LISTEN_S = 0.2
+LISTEN_S = 0.1
 CAPABLE = Capabilities(
     stamps="hardware", stamp_uncertainty_ns=100_000, echo=True, error_frames=True, overruns=True, fd=True,
     kernel_cyclic=False, listen_only=True, text="a fake",

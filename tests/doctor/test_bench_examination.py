@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -173,7 +174,7 @@ def test_a_node_that_is_not_heard(bench: MakeBench) -> None:
 
 
 def test_only_error_frames(bench: MakeBench) -> None:
-    errors: list[Item] = [Error(clock_ns(), "stuff")] * 30 + [Error(clock_ns(), "form")] * 2
+    errors: list[Item] = [Error(clock_ns(), kind) for kind in [*30 * ["stuff"], "form", "form"]]
     found = one(examine(bench(), hearing([], errors)), "bit rate")
     assert found.mark is Mark.FAIL
     assert "500 kbit/s is wrong? 32 error frames (stuff 30, form 2), not one good frame" in found.text
@@ -191,7 +192,7 @@ def test_a_silent_bus(bench: MakeBench) -> None:
     found = one(findings, "traffic")
     assert found.mark is Mark.FAIL
     assert "from BMS, ESP" in found.text
-    assert "Check its supply" in found.todo
+    assert "check the device's supply" in found.todo
     assert one(findings, "database").mark is one(findings, "senders").mark is one(findings, "nodes").mark is Mark.SKIP
 
 
@@ -334,7 +335,6 @@ def test_a_file_that_is_no_serial_port(bench: MakeBench, tmp_path: Path) -> None
 def test_garbage_on_the_serial_port(bench: MakeBench) -> None:
     """Another device with another baud rate: noise, no end of line, half a line."""
     pty = pytest.importorskip("pty", reason="pseudo-terminals exist on POSIX only")
-    import os
     import tty
 
     master, slave = pty.openpty()
@@ -422,6 +422,16 @@ def test_an_adapter_that_hangs_is_given_up(bench: MakeBench, monkeypatch: pytest
             thread.join(10)
     assert adapters.opened[0].closed  # as soon as it came back
     assert not set(threading.enumerate()) - before
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may open everything")
+def test_a_port_that_may_not_be_opened(bench: MakeBench, talker: Plug) -> None:
+    adapter = talker([])
+    os.chmod(adapter.port, 0)
+    found = one(Examination(bench("slcan", adapter.port)).findings(), "adapter")
+    assert found.mark is Mark.FAIL
+    assert "Permission denied" in found.text
+    assert "dialout" in found.todo
 
 
 def test_the_whole_takes_a_bounded_time() -> None:
