@@ -82,9 +82,11 @@ class Examination:
         yield from instruments
 
     def _sent(self, subject: Subject, heard: Listened) -> list[Finding]:
-        """What is known by sending, where that is wanted and the channel can be opened."""
+        """What is known by sending, where that is wanted, and does no harm as far as listening can tell."""
         if heard.capabilities is None or heard.problem is not None:
             return []
+        if self.active and passive.bit_rate(Patient(subject, heard)).mark is Mark.FAIL:
+            return [Finding(subject.name, "ACK", Mark.SKIP, "nothing was sent, as the bit rate is wrong")]
         return list(active.findings(subject, self.open_channel) if self.active else active.skipped(subject))
 
     def _listener(self, subject: Subject) -> Listener | None:

@@ -142,6 +142,21 @@ def test_a_message_of_the_vehicle_is_not_harmless(bench: MakeBench) -> None:
     assert f"the probe 0x{pedals.id:03X} is " in found.text
 
 
+def test_nothing_is_sent_at_a_wrong_bit_rate(bench: MakeBench) -> None:
+    blueprint = bench(more=PROBE + SERVED)
+    frames = frames_of(blueprint, *REAL)
+    adapters = Adapters(lambda spec: FakeChannel(spec, frames if spec.bitrate == 250_000 else []))
+    found = one(examine(blueprint, adapters, active=True), "ACK")
+    assert (found.mark, found.text) == (Mark.SKIP, "nothing was sent, as the bit rate is wrong")
+    assert all(channel.spec.listen_only for channel in adapters.opened)
+
+
+def test_an_adapter_that_takes_part_tries_no_other_bit_rates(bench: MakeBench) -> None:
+    adapters = hearing()
+    examine(bench("gs_usb", "0"), adapters, active=True)
+    assert [channel.spec.bitrate for channel in adapters.opened] == [500_000]
+
+
 # -- the served vehicle ------------------------------------------------------------------------------------------------
 
 
