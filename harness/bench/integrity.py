@@ -154,6 +154,7 @@ class Guard:
             reading.intact
             and reading.counter == supervised.expected
             and supervised.reset_at == supervised.transmitter.reset_at
+            and len(frame[1]) <= supervised.longest
         ):
             supervised.expected = reading.following
         else:
@@ -162,8 +163,9 @@ class Guard:
     def _examine(self, rx: Received, reading: Reading, supervised: _Supervised) -> None:
         """A frame that is not just the next one."""
         expected, supervised.expected = supervised.expected, None
-        if reading.problem is not None:
-            self._refuse(rx, reading.problem)
+        problem = self._network.problem(rx)
+        if problem is not None:
+            self._refuse(rx, problem)
         elif not reading.crc_ok:
             self._judge("crc", rx, f"{supervised.title} has a wrong checksum")
         else:
@@ -191,13 +193,14 @@ class _Supervised:
     after which a frame has come.
     """
 
-    __slots__ = ("_message", "expected", "readings", "reset_at", "transmitter")
+    __slots__ = ("_message", "expected", "longest", "readings", "reset_at", "transmitter")
 
     def __init__(self, plan: MessagePlan, transmitter: Transmitter) -> None:
         self.readings = plan.readings
         self.transmitter = transmitter
         self.reset_at = transmitter.reset_at
         self.expected: int | None = None
+        self.longest = plan.message.longest
         self._message = plan.message
 
     @property

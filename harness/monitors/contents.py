@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
-from harness.frames import FD_LENGTHS, Received, id_text
+from harness.frames import Received, id_text
 from harness.memo import Memo
 from harness.monitors.check import Check
 from harness.monitors.monitor import Kind, Outcome, Violation
@@ -138,7 +138,7 @@ class Payloads:
             if message.container
             else [(demand, message.codec.signal_raw(demand.signal.name)) for demand in self.demands]
         )
-        self._longest = _longest(message)
+        self._longest = message.longest
         self._multiplexers = [message.codec.signal_raw(each.name) for each in message.signals if each.is_multiplexer]
         self._pages: dict[tuple[float | None, ...], list[Reader]] = {}
         self.faulty = Memo(self.faults, _REMEMBERED)
@@ -265,15 +265,6 @@ def violation_of(rule: MessageRule, rx: Received, fault: Fault) -> Violation:
         fault.kind, check, rx.time, rx.time, rx.time, fault.expected, fault.actual, fault.margin, fault.unit,
         rule.channel, name, signals, rx,
     )  # fmt: skip
-
-
-def _longest(message: MessageDef) -> int:
-    """How long a frame of a message may be, bytes: its length, with CAN FD padded to the next one that there is."""
-    return (
-        next((length for length in FD_LENGTHS if length >= message.length), message.length)
-        if message.fd
-        else message.length
-    )
 
 
 class _AllBut:

@@ -13,7 +13,7 @@ from numbers import Real
 from typing import Literal
 
 from harness.errors import UnknownSignalError, ValueRangeError, nearest
-from harness.frames import EXTENDED, id_text
+from harness.frames import EXTENDED, FD_LENGTHS, id_text
 from harness.signals.codec import Codec
 
 Value = int | float | str
@@ -257,6 +257,13 @@ class MessageDef:
     def key(self) -> int:
         """Identifier with bit 31 set when extended, as :attr:`harness.frames.Frame.key`."""
         return self.id | EXTENDED if self.extended else self.id
+
+    @property
+    def longest(self) -> int:
+        """How long a frame of it may be, bytes: its length, with CAN FD padded to the next one that there is."""
+        if not self.fd:
+            return self.length
+        return next((length for length in FD_LENGTHS if length >= self.length), self.length)
 
     def signal(self, name: str) -> SignalDef:
         """The signal of that name.

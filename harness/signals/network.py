@@ -49,7 +49,7 @@ class Network:
         self.loop = loop
         self.trace = Trace(channel, history_ns=history_ns)
         self._watchers: dict[int, tuple[Callback, ...]] = {}
-        self._checks: dict[int, tuple[int, Check | None]] = {}
+        self._checks: dict[int, tuple[int, int, Check | None]] = {}
         self._signals: dict[str, LiveSignal] = {}
 
     # -- frames ----------------------------------------------------------------------------------------------------
@@ -84,21 +84,22 @@ class Network:
         return cancel
 
     def problem(self, rx: Received) -> str | None:
-        """Why a frame cannot be understood: unknown identifier, too short, unknown multiplexer number; or None.
+        """Why a frame cannot be understood: unknown identifier, wrong length, unknown multiplexer number; or None.
 
-        What that means is the world's policy. A remote frame carries no data and is only asked for its identifier.
+        Too long is what has more than the padding that CAN FD's lengths need. What a problem means is the world's
+        policy. A remote frame carries no data and is only asked for its identifier.
         """
         frame = rx[2]
         key = frame[0] | EXTENDED if frame[2] else frame[0]
         try:
-            length, check = self._checks[key]
+            length, longest, check = self._checks[key]
         except KeyError:
             message = self.message_of(key)
             if message is None:
                 return f"identifier {id_text(key)} is in no database of channel {self.channel!r}"
-            length, check = self._checks[key] = _checks(message)
+            length, longest, check = self._checks[key] = _checks(message)
         data = frame[1]
-        if len(data) < length:
+        if not length <= len(data) <= longest:
             return (
                 None if frame.remote else f"message '{self._named(key)}' has {length} bytes, the frame has {len(data)}"
             )
@@ -174,7 +175,7 @@ class Network:
         return message.name if message else id_text(key)
 
 
-def _checks(message: MessageDef) -> tuple[int, Check | None]:
-    """Length in bytes, and what has to be looked at beyond it: nothing, unless the message is multiplexed."""
+def _checks(message: MessageDef) -> tuple[int, int, Check | None]:
+    """Smallest and largest length in bytes, and what has to be looked at beyond it: nothing, unless the message is multiplexed."""
     multiplexed = any(signal.is_multiplexer for signal in message.signals) and not message.container
-    return message.length, message.codec.decodable if multiplexed else None
+    return message.length, message.longest, message.codec.decodable if multiplexed else None

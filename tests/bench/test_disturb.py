@@ -34,7 +34,13 @@ def test_a_declared_disturbance_is_exempt_and_reaches_the_bus(lamp: Bench, distu
 
 @pytest.mark.parametrize(
     "disturbance",
-    [WrongCrc("Pedals"), WrongCounter("Pedals"), WrongLength("Pedals", 2), UnknownFrame("can", Frame(0x7AB))],
+    [
+        WrongCrc("Pedals"),
+        WrongCounter("Pedals"),
+        WrongLength("Pedals", 2),
+        WrongLength("Lamps", 8),
+        UnknownFrame("can", Frame(0x7AB)),
+    ],
     ids=lambda each: each.title,
 )
 def test_the_same_undeclared_is_red(lamp_blueprint: Blueprint, disturbance: object) -> None:

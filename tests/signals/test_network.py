@@ -62,7 +62,7 @@ def received(frame: Frame) -> Received:
     ("frame", "reason"),
     [
         (Frame(0x100, bytes(2)), None),
-        (Frame(0x100, bytes(8)), None),
+        (Frame(0x100, bytes(8)), "message 'Pedals' has 2 bytes, the frame has 8"),
         (Frame(0x100, bytes(1)), "message 'Pedals' has 2 bytes, the frame has 1"),
         (Frame(0x100, remote=True, length=2), None),
         (Frame(0x101, bytes(2)), "identifier 0x101 is in no database of channel 'powertrain'"),
