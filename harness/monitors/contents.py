@@ -15,7 +15,7 @@ from harness.monitors.check import Check
 from harness.monitors.monitor import Kind, Outcome, Violation
 from harness.monitors.rules import KEPT, NOTHING, MessageRule
 from harness.signals.compile import compile_source, range_source
-from harness.signals.definitions import MessageDef, SignalDef
+from harness.signals.definitions import SignalDef
 
 _REMEMBERED = 1024
 _REMEMBERED_PAGES = 256

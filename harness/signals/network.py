@@ -176,6 +176,6 @@ class Network:
 
 
 def _checks(message: MessageDef) -> tuple[int, int, Check | None]:
-    """Smallest and largest length in bytes, and what has to be looked at beyond it: nothing, unless the message is multiplexed."""
+    """Smallest and largest length in bytes, and what is to be looked at beyond it: only multiplexers need that."""
     multiplexed = any(signal.is_multiplexer for signal in message.signals) and not message.container
     return message.length, message.longest, message.codec.decodable if multiplexed else None
