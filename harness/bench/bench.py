@@ -25,7 +25,7 @@ from harness.bench.live import Live
 from harness.bench.node import NodeControl
 from harness.bench.recorded import Recording
 from harness.bench.reset import reset_device
-from harness.bench.signal import BenchSignal, Value, find_signal, value_text
+from harness.bench.signal import BenchSignal, Value, find_signal, value_text, wanted_values
 from harness.bench.silence import demand_silence
 from harness.bench.still import still
 from harness.bench.stimulus import Delivery, RawFrame, Stimulus
@@ -172,23 +172,7 @@ class Bench:
         Raises :class:`~harness.errors.ValueRangeError` outside the signal's range; ``force=True`` sends the value as
         far as the signal's bits go.
         """
-        wanted: dict[str, Value]
-        if isinstance(target, BenchSignal):
-            target = target.name
-        if isinstance(target, Mapping):
-            wanted = dict(target)
-        elif signals:
-            wanted = {f"{target}.{name}": each for name, each in signals.items()}
-        elif value is not None:
-            wanted = {target: value}
-        else:
-            raise SignalError(f"set({target!r}): no value given")
-        if (
-            not wanted
-            or (signals and value is not None)
-            or (isinstance(target, Mapping) and (signals or value is not None))
-        ):
-            raise SignalError("set() takes a signal and a value, a message with signals, or one mapping")
+        wanted = wanted_values(target, value, signals)
         self.world.acts(f"set {', '.join(wanted)}")
         return self._set(wanted, force)
 
@@ -323,6 +307,13 @@ class Bench:
         """
         self.world.acts(f"disturb ({', '.join(each.title for each in disturbances)})")
         return self._blocks.add("disturb", disturbing(self.world, self.note, disturbances))
+
+    def still(self) -> AbstractContextManager[None]:
+        """The world stands still while the block lasts: for what a test reads in several steps that belong together.
+
+        In virtual time it always does between two waits; on a real bench frames wait meanwhile, none is lost.
+        """
+        return self.world.loop.held()
 
     # -- watching --------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from harness.bench.file import NodeState
 from harness.bus.confinement import RECESSIVE_BITS
 from harness.bus.port import ErrorState
-from harness.errors import HarnessError, IntegrityError, SignalError
+from harness.errors import Blocked, HarnessError, IntegrityError, SignalError
 from harness.frames import Frame, Received, check_frame, id_text
 from harness.restbus.alterations import Alteration, FlippedBit, OtherLength, ShiftedCounter, Suppression, crc_bit
 from harness.units import duration
@@ -149,7 +150,7 @@ class _Tamper(Disturbance):
         tx = world.tx(self.message)
         alteration = self._prepare(tx)
         self._key = tx.key
-        _require_free(self, tx)
+        _require_free(self, tx, world)
         tx.on_tampered = self._tampered
         tx.tamper = alteration
         self._tx = tx
@@ -175,7 +176,9 @@ class _Tamper(Disturbance):
         return tx.plan.protection
 
 
-def _require_free(disturbance: Disturbance, tx: TxMessage) -> None:
+def _require_free(disturbance: Disturbance, tx: TxMessage, world: World) -> None:
+    if world.live is not None and world.nodes[tx.node].spec.state is NodeState.REAL:
+        raise Blocked(f"{disturbance.title}: {tx.node} is real, and nothing on this bench can change what it sends")
     if tx.tamper is not None:
         raise SignalError(f"{disturbance.title}: {tx.name} is being disturbed already; end that one first")
 
@@ -240,7 +243,7 @@ class Silence(Disturbance):
     def begin(self, world: World) -> None:
         parts = world.tx_of(self.name)
         for tx in parts:
-            _require_free(self, tx)
+            _require_free(self, tx, world)
         together = Suppression(self.count)
         for tx in parts:
             tx.on_tampered = self._suppressed

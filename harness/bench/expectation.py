@@ -84,10 +84,10 @@ class Judge:
         watch = self._watch(predicate, since, edge=isinstance(after, Stimulus) and after.at < since)
         try:
             self._run(deadline, lambda: watch.satisfied_at is not None)
-            uncertainty = self._uncertainty(since, deadline)
             # What came a little late may have come in time.
-            self._run(deadline + uncertainty, lambda: watch.satisfied_at is not None)
-            return self._judge_expect(predicate, watch, since, within, after, uncertainty)
+            self._run(deadline + self._uncertainty(since, deadline), lambda: watch.satisfied_at is not None)
+            at = deadline if watch.satisfied_at is None else watch.satisfied_at
+            return self._judge_expect(predicate, watch, since, within, after, self._uncertainty(since, at))
         finally:
             watch.close()
 
@@ -102,7 +102,8 @@ class Judge:
     ) -> Result:
         claim = f"expect {predicate.describe()} within {time_text(within)}"
         at = watch.satisfied_at
-        if at is not None and abs(since + within - at) < uncertainty:
+        # What held already at the reference point is no matter of time.
+        if at is not None and at > since and abs(since + within - at) < uncertainty:
             self._doubt(predicate, claim, f"after {time_text(at - since)}", since, at, uncertainty)
         if at is not None and at <= since + within:
             latency = Uncertain(at - since, uncertainty) if uncertainty else Measured(at - since)
@@ -168,8 +169,8 @@ class Judge:
             at, values = wrong
             result = Result(Verdict.FAILED, Duration(at), Measured(at - since), None, _line(at, values, watch.units))
             late = f"violated after {time_text(at - since)}"
-            uncertainty = self._uncertainty(since, since + during)
-            if min(at - since, since + during - at) < uncertainty:
+            uncertainty = self._uncertainty(since, at)
+            if at > since and min(at - since, since + during - at) < uncertainty:
                 self._doubt(watch.predicate, claim, late, since, at, uncertainty)
             what = claims.span(watch.predicate, claim, since, during, at, margin, result.seen)
             self._note(f"{claim}: {late}", result, what)
@@ -186,12 +187,12 @@ class Judge:
         self._note(f"{claim}: held{distance}", result, what)
         return result
 
-    def _uncertainty(self, since: int, until: int) -> int:
-        """How far an instant in this stretch of time may be off, ns."""
+    def _uncertainty(self, since: int, at: int) -> int:
+        """How far the time between two instants may be off, ns. A stamp is late or right, never early."""
         if self._accounting is None:
             return 0
         self._accounting.settle()
-        return self._accounting.uncertainty(since, until)
+        return max(self._accounting.uncertainty(each, each) for each in (since, at))
 
     def _doubt(self, predicate: Predicate, claim: str, seen: str, since: int, at: int, uncertainty: int) -> NoReturn:
         """End inconclusive what is decided by less than what was measured."""

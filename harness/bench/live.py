@@ -122,7 +122,7 @@ class Live:
         """The world is over: nothing more is sent, and time stands."""
         self.rig.account(self)
         self.rig.live = None
+        self.loop.close()
         for bus in self._buses.values():
             bus.line.adapter.end()
             bus.line.release()
-        self.loop.close()

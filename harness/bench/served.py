@@ -22,6 +22,9 @@ ANSWER_LIMIT_NS = 2_000_000_000
 POLL_NS = 100_000_000
 """How often it is asked how late it was, ns."""
 
+SENT_LIMIT_NS = 30_000_000_000
+"""For how long a request may wait to be sent."""
+
 OTHERS_LIMIT_NS = 500_000_000
 """For how long the same answer is waited for on the other channels."""
 
@@ -68,7 +71,10 @@ class Served:
         sent: list[Received] = []
         request = Request(operation, self._next(), subject_of(subject) if subject else 0, value)
         number = self._send(request, sent.append)
-        self._loop.run_until(self._loop.now + ANSWER_LIMIT_NS, lambda: number in self._answers)
+        # From when the request was on the bus: the world may be behind the clock.
+        self._loop.run_until(at + SENT_LIMIT_NS, lambda: bool(sent) or number in self._answers)
+        began = sent[0].time if sent else self._loop.now
+        self._loop.run_until(began + ANSWER_LIMIT_NS, lambda: number in self._answers)
         answer = self._answers.pop(number, None)
         what = f"{operation.name.lower().replace('_', ' ')} {subject}".strip()
         if answer is None:

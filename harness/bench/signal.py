@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from harness.errors import UnknownSignalError, nearest
+from harness.errors import SignalError, UnknownSignalError, nearest
 from harness.signals.definitions import MessageDef, SignalDef
 from harness.signals.live import LiveSignal
 from harness.signals.network import Network
@@ -43,6 +44,25 @@ class BenchSignal(LiveSignal):
         from harness.bench.shape import shape_of  # loaded when it is used
 
         return shape_of(self._bench, self, after)
+
+
+def wanted_values(
+    target: str | BenchSignal | Mapping[str, Value], value: Value | None, signals: Mapping[str, Value]
+) -> dict[str, Value]:
+    """What a call of ``set`` asks for, by signal. Raises :class:`~harness.errors.SignalError` for a wrong mixture."""
+    if isinstance(target, BenchSignal):
+        target = target.name
+    if isinstance(target, Mapping):
+        if not target or signals or value is not None:
+            raise SignalError("set() takes a signal and a value, a message with signals, or one mapping")
+        return dict(target)
+    if signals:
+        if value is not None:
+            raise SignalError("set() takes a signal and a value, a message with signals, or one mapping")
+        return {f"{target}.{name}": each for name, each in signals.items()}
+    if value is None:
+        raise SignalError(f"set({target!r}): no value given")
+    return {target: value}
 
 
 def find_signal(bench: Bench, name: str) -> BenchSignal:

@@ -41,9 +41,13 @@ class HeardBus(SimBus):
                 observer(seen)
             return
         duration = self.duration(seen)
-        if seen.time - duration > self._activity.end:
-            self._activity.begin(seen.time - duration)
-        self._activity.end = max(self._activity.end, seen.time + self._gap)
+        activity = self._activity
+        if seen.time - duration > activity.end:
+            activity.begin(seen.time - duration)
+            activity.end = seen.time + self._gap
+        else:
+            # Stamps of a real bus are not exact: frames that seem to overlap came one after the other.
+            activity.end = max(activity.end + duration + self._gap, seen.time + self._gap)
         key = seen.frame.key
         for tap in self._taps:
             if tap.keys is None or key in tap.keys:

@@ -19,12 +19,11 @@ def test_all_frames_are_as_defined(bench: Bench, enter: Callable[[Bench], None])
     enter(bench)
     bench.wait(1.5 * s)
     for channel in CHANNELS:
-        known = 0
-        for message in bench.messages(channel):
-            traffic = bench.traffic(message)
-            known += len(traffic.frames)
-            assert all(len(rx.frame.data) == traffic.length for rx in traffic.frames), message
-        assert known == len(bench.traffic(channel).frames)
+        with bench.still():
+            traffic, whole = [bench.traffic(message) for message in bench.messages(channel)], bench.traffic(channel)
+        for each in traffic:
+            assert all(len(rx.frame.data) == each.length for rx in each.frames), each.name
+        assert sum(len(each.frames) for each in traffic) == len(whole.frames)
     assert not values_out_of_range(bench)
 
 

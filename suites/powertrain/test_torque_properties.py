@@ -25,7 +25,9 @@ def largest_recent(bench: Bench, signals: list[str], time: int) -> float:
     """Largest value that the smallest of some signals of one message had in the 30 ms up to ``time``."""
     start = bench.signal(signals[0]).sample_at(time - REACTION)
     since = start.time if start is not None else time - REACTION
-    samples = zip(*(bench.signal(name).samples_since(since) for name in signals), strict=True)
+    with bench.still():
+        columns = [bench.signal(name).samples_since(since) for name in signals]
+    samples = zip(*columns, strict=True)
     largest: float = max(min(sample.value for sample in moment) for moment in samples if moment[0].time <= time)
     return largest
 
