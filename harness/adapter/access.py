@@ -50,12 +50,11 @@ class MessageAccess:
         """See :meth:`Access.read`; waits for at most :data:`SLICE_S`."""
         message = self._bus.recv(min(timeout_s, SLICE_S))
         arrival = self._clock()
-        items: list[Item] = []
+        items = [] if message is None else self._items(message, arrival)
         if arrival >= self._next_poll and (self._traits.states or self._traits.lost is not None):
             self._next_poll = arrival + POLL_NS
-            items += self._poll(arrival)
-        if message is not None:
-            items += self._items(message, arrival)
+            # Not later than the frames that may still wait behind this one.
+            items += self._poll(items[-1].time if items else arrival)
         return items
 
     def write(self, frame: Frame) -> bool:

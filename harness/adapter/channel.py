@@ -78,7 +78,7 @@ def _channel(spec: AdapterSpec, traits: Traits, clock: Callable[[], int], opened
         kernel_cyclic=cyclic is not None,
         listen_only=spec.listen_only and (traits.listen_only is not None or bool(link and link.listen_only)),
         delay_ns=traits.delay_ns,
-        text=opened.bus.channel_info,
+        text=str(spec) if opened.bus.channel_info == "unknown" else f"{spec} ({opened.bus.channel_info})",
     )
     return Channel(opened.bus, access, capabilities, opened.echo and traits.echo == "equal", cyclic)
 

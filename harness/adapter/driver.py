@@ -135,7 +135,8 @@ class Driver:
             self._take(items)
 
     def _judge_receiving(self, error: Exception) -> list[Item]:
-        meaning, now = meaning_of(error), self._clock()
+        meaning = meaning_of(error)
+        now = self._clock() - self.capabilities.delay_ns  # not later than the frames that may still wait behind it
         self._failures += 1
         if meaning is Meaning.LOST:
             raise self._gone(error) from error

@@ -163,9 +163,11 @@ class DriverConformance:
         reader = threading.Thread(target=read)
         reader.start()
         assert began.wait(WAIT_S)
+        before = clock_ns()
         rig.left.close()
         reader.join(WAIT_S)
         assert not reader.is_alive() and done == [None]
+        assert clock_ns() - before < WAIT_S * 1e9
         rig.left.close()
         assert rig.left.receive(1) is None
         with pytest.raises(AdapterError, match="has been closed"):
@@ -193,11 +195,21 @@ class DriverConformance:
         seen: list[Item | None] = []
         reader = threading.Thread(target=lambda: seen.append(rig.left.receive(60)))
         reader.start()
+        before = clock_ns()
         rig.left.reopen()
+        assert clock_ns() - before < WAIT_S * 1e9
         send(rig.right, Frame(0x222))
         reader.join(WAIT_S)
         assert not reader.is_alive()
         assert isinstance(seen[0], Heard) and seen[0].frame == Frame(0x222)
+
+    def test_echoes_of_before_are_forgotten_when_it_is_opened_again(self, rig: Rig) -> None:
+        send(rig.left, Frame(0x123, b"\x01"))
+        heard(rig.right, 1)
+        rig.left.reopen()
+        send(rig.right, Frame(0x123, b"\x01"))
+        seen = [item for item in rest(rig.left) if isinstance(item, Heard)]
+        assert seen and not seen[-1].own
 
     def test_a_listener_sends_nothing(self, rig: Rig) -> None:
         rig.right.close()

@@ -202,6 +202,9 @@ def test_an_exception_that_nobody_knows_is_told_and_at_last_believed(scripted: S
     bus.coming += [ValueError("received DLC may not exceed 8 bytes"), message()]
     error, frame = rest(driver)
     assert isinstance(error, Error) and "may not exceed" in error.text and isinstance(frame, Heard)
+    for _ in range(3):
+        bus.coming += [*[RuntimeError("internal error 4711")] * (FAILURES - 1), message()]
+        assert [type(item) for item in rest(driver)] == [Error] * (FAILURES - 1) + [Heard]
     bus.coming += [RuntimeError("internal error 4711")] * FAILURES
     with pytest.raises(AdapterLost, match="internal error 4711"):
         for _ in range(FAILURES + 1):
@@ -277,6 +280,7 @@ def test_bus_off_and_the_way_back_on_a_simulated_bus() -> None:
             items += [] if item is None else [item]
         states = [item.state for item in items if isinstance(item, State)]
         assert states[-1] is ErrorState.BUS_OFF
+        items += rest(driver)
         assert len([item for item in items if isinstance(item, Error)]) > 10
         with bus.loop.held():
             fault.cancel()

@@ -75,11 +75,20 @@ def test_an_adapters_clock_is_followed_within_the_stated_uncertainty(
     shortest = 50_000  # what every frame takes at least on its way to us
     for number, delay in enumerate(delays):
         true = number * gap
-        delay = shortest if number % 16 == 0 else delay  # in each second some come through at once
+        delay = shortest if number % 16 == 0 else delay  # in each second some come through as fast as they can
         stamp = start + true + true * drift_ppm // 1_000_000
         mapped = clock.map(stamp, true + delay)
         assert mapped <= true + delay
         assert abs(mapped - true - shortest) <= 2 * clock.uncertainty_ns + shortest
+
+
+@pytest.mark.parametrize("drift_ppm", [-300, 300])
+def test_a_drift_does_not_add_up(drift_ppm: int) -> None:
+    clock = AdapterClock()
+    for number in range(60_000):  # ten minutes
+        true = number * 10 * MS
+        mapped = clock.map(true + true * drift_ppm // 1_000_000, true)
+    assert abs(mapped - true) <= clock.uncertainty_ns
 
 
 def test_intervals_are_the_adapters_whatever_the_way_takes() -> None:
