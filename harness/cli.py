@@ -15,6 +15,8 @@
     compares two recordings signal by signal.
 ``harness doctor [BENCH]``
     whether a bench can run, and what is in the way; without a bench, what this machine has.
+``harness monitor BENCH``
+    what goes over its channels, decoded and live in the terminal.
 ``harness simulate BENCH --slcan | --interface NAME``
     the simulated nodes of a bench as a process of its own, in real time.
 
@@ -40,6 +42,7 @@ from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
 from harness.doctor import cli_doctor
 from harness.offline import cli_check, cli_decode, cli_diff
+from harness.screen import cli_monitor
 from harness.serve import cli_simulate
 
 REPORTS = Path("reports")
@@ -98,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="whether a bench can run, and what this machine has; it only listens")
     cli_doctor.add_options(doctor)
     doctor.set_defaults(run=cli_doctor.run)
+    monitor = commands.add_parser("monitor", help="what goes over a bench's channels, decoded and live; never sends")
+    cli_monitor.add_options(monitor)
+    monitor.set_defaults(run=cli_monitor.run)
     simulate = commands.add_parser("simulate", help="serve a bench's simulated nodes in real time to any CAN interface")
     cli_simulate.add_options(simulate)
     simulate.set_defaults(run=cli_simulate.run)
