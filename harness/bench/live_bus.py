@@ -145,9 +145,8 @@ class LiveBus(HeardBus):
             (max(0, item.time - origin), self._item, item) for item in batch.items if item.time >= self._since
         ]
         complete = batch.complete_ns - origin
-        if complete < 0:
-            return
-        due.append((complete, self._account, batch.late_ns))
+        if complete >= 0:
+            due.append((complete, self._account, batch.late_ns))
         self._live.feed(self.channel, due, complete)
 
     # -- on the loop -------------------------------------------------------------------------------------------------
