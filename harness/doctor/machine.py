@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from harness.adapter.link import Link
 from harness.doctor.detection import detected
 from harness.doctor.finding import Finding, Mark
 from harness.doctor.ports import INSTALL, SerialPort, port_findings, serial_ports
@@ -28,12 +29,14 @@ _PACKAGES = (
 class Machine:
     """Where to look; other places in tests.
 
-    ports: lists the serial ports. net: the system's network interfaces. detect: what python-can finds.
+    ports: lists the serial ports. net: the system's network interfaces. detect: what python-can finds. read_link: what
+    the system says of one CAN link.
     """
 
     ports: Callable[[], tuple[SerialPort, ...] | None] = serial_ports
     net: Path = Path("/sys/class/net")
     detect: Callable[[], Iterator[Finding]] = detected
+    read_link: Callable[[str], Link | None] = Link.read
 
     def findings(self) -> Iterator[Finding]:
         """A line for everything that is there, or missing."""
@@ -75,7 +78,7 @@ class Machine:
             todo = "plug an adapter in, or make a virtual one: sudo ip link add dev vcan0 type vcan"
             yield Finding("SocketCAN", "link", Mark.SKIP, "the kernel has CAN, but no interface of it", todo)
         for link in links:
-            yield _link(link)
+            yield _link(link.name, _read(link / "operstate"), self.read_link(link.name))
 
 
 def packages() -> Iterator[Finding]:
@@ -99,16 +102,27 @@ def _kernel_refuses() -> str:
     return ""
 
 
-def _link(link: Path) -> Finding:
-    """One CAN interface of the kernel. A virtual one has the state "unknown" while it is up."""
-    name, state = link.name, _read(link / "operstate")
-    facts = {"interface": name, "state": state}
-    if state in ("up", "unknown"):
-        return Finding(
-            "SocketCAN", "link", Mark.OK, f"{name} is up", f'interface = "socketcan", channel = "{name}"', facts
-        )
-    todo = f"sudo ip link set {name} up type can bitrate 500000 (a virtual one without type and bit rate)"
-    return Finding("SocketCAN", "link", Mark.WARN, f"{name} is {state or 'in an unknown state'}", todo, facts)
+def _link(name: str, state: str, link: Link | None) -> Finding:
+    """One CAN interface of the kernel. state: as the kernel writes it; a virtual one is "unknown" while it is up."""
+    facts = {"interface": name, "state": state, "bitrate": link.bitrate if link else None}
+    virtual = link is not None and link.kind == "vcan"
+    if state not in ("up", "unknown"):
+        rates = "" if virtual else " type can bitrate 500000"
+        todo = f"sudo ip link set {name} up{rates}, with the bit rate of its bus"
+        return Finding("SocketCAN", "link", Mark.WARN, f"{name} is {state or 'in an unknown state'}", todo, facts)
+    said = [f"{name} is up"]
+    if virtual:
+        said.append("virtual")
+    if link is not None and link.bitrate:
+        said.append(f"{link.bitrate / 1e3:g} kbit/s")
+    if link is not None and link.data_bitrate:
+        said.append(f"CAN FD at {link.data_bitrate / 1e6:g} Mbit/s")
+    if link is not None and link.listen_only:
+        said.append("listen-only: a run cannot send on it")
+    if link is not None and link.state:
+        said.append(link.state.lower().replace("-", " ", 1))
+    todo = f'interface = "socketcan", channel = "{name}"'
+    return Finding("SocketCAN", "link", Mark.OK, ", ".join(said), todo, facts)
 
 
 def _read(file: Path) -> str:

@@ -274,8 +274,8 @@ def _named(patient: Patient, key: int) -> str:
 
 def _rates(patient: Patient) -> str:
     spec = patient.subject.spec
-    if not traits_of(spec.interface).bitrate:
-        return "whatever the system has set" if manner_of(spec) is Manner.SYSTEM else "no bit rate here"
+    if manner_of(spec) is Manner.VIRTUAL:
+        return "no bit rate here"
     data = f" and {spec.data_bitrate / 1e6:g} Mbit/s" if spec.data_bitrate else ""
     return f"{spec.bitrate / 1e3:g} kbit/s{data}"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from harness.adapter.link import Link
 from harness.doctor import machine
 from harness.doctor.detection import detected, findings_of
 from harness.doctor.finding import Finding, Mark, can_run
@@ -113,10 +114,31 @@ def test_links_of_the_kernel(tmp_path: Path) -> None:
     link(tmp_path, "can1", "280", "down")
     link(tmp_path, "eth0", "1", "up")
     link(tmp_path, "vcan0", "280", "unknown")
-    found = {each.facts["interface"]: each for each in Machine(net=tmp_path).links()}
+    links = {
+        "can0": Link("can0", "can", True, 72, 500_000, 2_000_000, "ERROR-ACTIVE"),
+        "can1": Link("can1", "can", False, 16),
+        "vcan0": Link("vcan0", "vcan", True, 72),
+    }
+    found = {each.facts["interface"]: each for each in Machine(net=tmp_path, read_link=links.get).links()}
+    assert found["can0"].text == "can0 is up, 500 kbit/s, CAN FD at 2 Mbit/s, error active"
+    assert found["vcan0"].text == "vcan0 is up, virtual"
     assert {name: each.mark for name, each in found.items()} == {"can0": Mark.OK, "can1": Mark.WARN, "vcan0": Mark.OK}
     assert found["can0"].todo == 'interface = "socketcan", channel = "can0"'
+    assert found["can1"].text == "can1 is down"
     assert found["can1"].todo.startswith("sudo ip link set can1 up type can bitrate 500000")
+
+
+@pytest.mark.usefixtures("kernel_with_can")
+def test_a_link_that_the_system_says_nothing_of(tmp_path: Path) -> None:
+    link(tmp_path, "can0", "280", "up")
+    assert only(Machine(net=tmp_path, read_link=lambda name: None).links()).text == "can0 is up"
+
+
+@pytest.mark.usefixtures("kernel_with_can")
+def test_a_listening_link_is_told(tmp_path: Path) -> None:
+    link(tmp_path, "can0", "280", "up")
+    listening = Link("can0", "can", True, 16, 500_000, listen_only=True)
+    assert "a run cannot send on it" in only(Machine(net=tmp_path, read_link=lambda name: listening).links()).text
 
 
 @pytest.mark.usefixtures("kernel_with_can")
