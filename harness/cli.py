@@ -36,7 +36,6 @@ from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
-from harness.bench.live_spec import is_live
 from harness.errors import ReportError
 from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
@@ -148,17 +147,20 @@ def workers(options: Sequence[str]) -> list[str]:
     >>> workers(["-k", "brake"]), workers(["-n0"]), workers(["--pdb"])
     (['-n', 'auto'], [], [])
     """
-    if is_live(_bench(options)):
-        return []
+    if (bench := _bench(options)) is not None:
+        from harness.bench.live_spec import is_live  # takes the whole bench along
+
+        if is_live(bench):
+            return []
     chosen = any(option.startswith(("-n", "--dist")) or option.partition("=")[0] in SERIAL for option in options)
     return [] if chosen or "no:xdist" in options else ["-n", "auto"]
 
 
-def _bench(options: Sequence[str]) -> Path:
-    """The bench file that the options name; else a path without a file."""
+def _bench(options: Sequence[str]) -> Path | None:
+    """The bench file that the options name."""
     given = [each.partition("=")[2] for each in options if each.startswith("--bench=")]
     given += [after for each, after in pairwise(options) if each == "--bench"]
-    return Path(given[-1]) if given else Path()
+    return Path(given[-1]) if given else None
 
 
 def report(results: Path, output: Path) -> int:
