@@ -36,10 +36,10 @@ from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
+from harness.doctor import cli_doctor
 from harness.errors import ReportError
 from harness.evidence.environment import check_results_folder
 from harness.evidence.report import build_report
-from harness.doctor import cli_doctor
 from harness.offline import cli_check, cli_decode, cli_diff
 from harness.screen import cli_monitor
 from harness.serve import cli_simulate
