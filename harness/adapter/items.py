@@ -90,11 +90,15 @@ class Missed(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """The bench's own fault, in words. fatal: what the world sees can no longer be trusted, so it has to end."""
+    """The bench's own fault, in words. fatal: what the world sees can no longer be trusted, so it has to end.
+
+    broken: it is an exception in our own code or in a test's, and not the fault of adapter, process or bus.
+    """
 
     time: int
     text: str
     fatal: bool
+    broken: bool = False
 
 
 class Reopened(NamedTuple):

@@ -122,8 +122,9 @@ class ChannelProcess:
             step()
         except BaseException as error:  # noqa: BLE001  # reported, with its traceback
             self._end_world()
-            text = str(error) if isinstance(error, Blocked) else "".join(traceback.format_exception(error))
-            self._outbox.put(Trouble(clock_ns(), f"the channel process sends nothing more: {text}", True))
+            broken = not isinstance(error, Blocked)
+            text = "".join(traceback.format_exception(error)) if broken else str(error)
+            self._outbox.put(Trouble(clock_ns(), f"the channel process sends nothing more: {text}", True, broken))
 
     def _obey(self, command: Command) -> None:
         if isinstance(command, Begin):
@@ -188,7 +189,7 @@ class ChannelProcess:
         self.code = BROKEN
         self.ending = True
         with self._outbox.turn:
-            self._outbox.put(Trouble(clock_ns(), f"the channel process ends: {text}", True))
+            self._outbox.put(Trouble(clock_ns(), f"the channel process ends: {text}", True, True))
 
     def _end(self) -> bool:
         """Be silent, and close the adapter. Returns whether that is certain."""

@@ -11,7 +11,7 @@ from harness.adapter.stimulation import Request
 from harness.bus.controller import Controller
 from harness.bus.heard import HeardBus
 from harness.bus.port import ErrorState
-from harness.errors import AdapterLost, Blocked, Inconclusive
+from harness.errors import AdapterLost, Blocked, Inconclusive, SimulationError
 from harness.frames import ErrorFrame, Frame, Received, id_text
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class LiveBus(HeardBus):
         for item in batch.items:
             if isinstance(item, Trouble) and item.fatal:
                 # The process may be what is stopped, and then time stands, too.
-                self._live.fail(AdapterLost(f"{self._where}: {item.text}"))
+                what = SimulationError if item.broken else AdapterLost
+                self._live.fail(what(f"{self._where}: {item.text}"))
                 return
         due: list[Due] = [
             (max(0, item.time - origin), self._item, item) for item in batch.items if item.time >= self._since
