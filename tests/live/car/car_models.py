@@ -49,7 +49,7 @@ class Lamp(Ecu):
 
     @on_signal("Wish")
     def wished(self, value: float, previous: float | None) -> None:
-        if self.text("Wish") == "Break":
+        if self.text("Wish") == "BreakLamp":
             raise RuntimeError("a wish has come true")
         self.nvm["sulks"] = self.text("Wish") == "Sulk"
 
@@ -92,5 +92,5 @@ class Horn(Ecu):
 
     @on_signal("Wish")
     def wished(self, value: float, previous: float | None) -> None:
-        if self.text("Wish") == "Break":
+        if self.text("Wish") == "BreakHorn":
             raise RuntimeError("the horn has a wish")
