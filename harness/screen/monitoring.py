@@ -47,6 +47,10 @@ def monitor(chosen: argparse.Namespace, end: Event, open_adapter: Opener = Drive
             late = chosen.seconds is not None and time.monotonic() - begun >= chosen.seconds
             return late or end.is_set() or source.fault is not None
 
+        if not live:
+            names = ", ".join(f"{spec.channel} ({spec})" for spec in specs)
+            until = "; Ctrl-C ends it" if chosen.seconds is None else f" for {chosen.seconds:g} s"
+            print(f"listening to {names}{until}", file=sys.stderr, flush=True)
         show(source, wanted, over, end)
         shot = source.shot(wanted)
         fault = source.fault
@@ -67,6 +71,7 @@ Show = Callable[[Listening, Wanted, Callable[[], bool], Event], None]
 
 
 def _wait(source: Listening, _wanted: Wanted, over: Callable[[], bool], end: Event) -> None:
+    """Nothing is shown before the end."""
     while not over():
         source.fold()
         end.wait(_LOOK_S)

@@ -125,7 +125,7 @@ class Unknown:
 class ObservedChannel:
     """One channel. messages: all that its databases have, by :attr:`harness.frames.Frame.key`.
 
-    stamps: who stamps its frames. served: a served vehicle is stimulated on the bench, so stimulation frames are not unknown.
+    stamps: who stamps its frames. served: a served vehicle is stimulated on the bench, so stimulation frames are known.
     """
 
     def __init__(self, plan: ChannelPlan, spec: ChannelSpec, stamps: Stamps, *, served: bool) -> None:
