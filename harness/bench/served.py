@@ -42,6 +42,7 @@ class Served:
         self._number = 0
         self._answers: dict[int, Answer] = {}
         self._told_at = 0  # when it last said how late it was
+        self._asked_at: int | None = None  # when it was first asked for what it has not answered yet
 
     def start(self) -> None:
         """Ask it how late it was, again and again."""
@@ -58,6 +59,7 @@ class Served:
             for late in self._accounting.served.values():
                 late.note(time, round(answer.value * 1e9))
             self._told_at = time
+        self._asked_at = None
         self._answers[answer.number] = answer
         return True
 
@@ -78,10 +80,7 @@ class Served:
         answer = self._answers.pop(number, None)
         what = f"{operation.name.lower().replace('_', ' ')} {subject}".strip()
         if answer is None:
-            raise Blocked(
-                f"the served vehicle does not answer on {self._line.adapter.spec} within {time_text(ANSWER_LIMIT_NS)} "
-                f"({what}): is `harness simulate` still running?"
-            )
+            raise self._gone(what)
         if answer.status is Status.VALUE_REFUSED:
             raise ValueRangeError(f"{subject} = {value:g}: {answer.status.text}")
         if answer.status is not Status.DONE:
@@ -94,7 +93,20 @@ class Served:
             self.ask(Operation.LATENESS)
 
     def _poll(self) -> None:
-        self._send(Request(Operation.LATENESS, self._next()))
+        # Counted from when it was asked: the test's own process may have stood still meanwhile.
+        if self._asked_at is not None and self._loop.now - self._asked_at > ANSWER_LIMIT_NS:
+            raise self._gone("lateness")
+        self._send(Request(Operation.LATENESS, self._next()), self._asked)
+
+    def _asked(self, rx: Received) -> None:
+        if self._asked_at is None:
+            self._asked_at = rx.time
+
+    def _gone(self, what: str) -> Blocked:
+        return Blocked(
+            f"the served vehicle does not answer on {self._line.adapter.spec} within {time_text(ANSWER_LIMIT_NS)} "
+            f"({what}): is `harness simulate` still running?"
+        )
 
     def _send(self, request: Request, sent: Callable[[Received], object] | None = None) -> int:
         self._answers.pop(request.number, None)

@@ -273,9 +273,14 @@ class Worlds:
                 world.bench.attach(*watched)
 
     def end_watching(self) -> None:
-        """The running test is over, so is what watched it."""
+        """The running test is over, so is what watched it. Hears from a served vehicle that it is still there."""
         for world in self._alive:
             world.bench.detach()
+            if world.bench.world.live is not None and world.bench.world.loop.failure is None:
+                try:
+                    world.bench.world.live.accounting.settle()
+                except HarnessError as error:
+                    self._escaped.append(error)
 
     def collect_between(self) -> None:
         """Take what went wrong in open worlds while no test was running."""
