@@ -138,7 +138,7 @@ class Uncertain(Measured):
         if not isinstance(other, Uncertain) and abs(int(self) - limit) < self.uncertainty_ns:
             raise Inconclusive(
                 f"{self} {operator} {time_text(limit)} cannot be told: "
-                f"it was measured to within {time_text(self.uncertainty_ns)} only"
+                f"it was measured to within {rough_text(self.uncertainty_ns)} only"
             )
         return limit
 
@@ -198,6 +198,17 @@ def time_text(time_ns: int) -> str:
             text = f"{abs(time_ns) // scale}.{abs(time_ns) % scale:0{len(str(scale)) - 1}d}".rstrip("0").rstrip(".")
             return f"{'-' if time_ns < 0 else ''}{text} {unit}"
     return f"{time_ns} ns" if time_ns else "0 s"
+
+
+def rough_text(time_ns: int) -> str:
+    """A span that was measured, as text for people: to three digits.
+
+    >>> rough_text(1_234_567), rough_text(81_919), rough_text(0), rough_text(139_000_000_000)
+    ('1.23 ms', '81.9 µs', '0 s', '139 s')
+    """
+    time_ns = int(time_ns)
+    digits = max(0, len(str(abs(time_ns))) - 3)
+    return time_text(round(time_ns, -digits))
 
 
 def duration(value: object, what: str = "duration", *, zero: bool = True) -> int:
@@ -371,5 +382,5 @@ def in_unit(value: float | Quantity | Duration, symbol: str, what: str) -> float
 __all__ = [
     "A", "Ah", "Duration", "Hz", "K", "Nm", "Quantity", "TimeUnit", "Unit", "V", "W", "bar", "deg", "degC",
     "duration", "in_unit", "kPa", "kW", "kWh", "km", "kmh", "kohm", "m", "mA", "mV", "minute", "mps", "mps2", "ms",
-    "ns", "ohm", "ohm_per_V", "parse_duration", "percent", "rpm", "s", "time_text", "unit_named", "us",
+    "ns", "ohm", "ohm_per_V", "parse_duration", "percent", "rough_text", "rpm", "s", "time_text", "unit_named", "us",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.units import time_text
+from harness.units import rough_text
 
 _STEPS = 3  # bits of a number below its highest that tell its bin
 RESOLUTION = 1 / (1 << _STEPS)
@@ -76,8 +76,8 @@ class Lateness:
 
     def __str__(self) -> str:
         text = (
-            f"{self.frames} frames, p50 {time_text(self.p50_ns)}, p99 {time_text(self.p99_ns)}, "
-            f"max {time_text(self.max_ns)} late"
+            f"{self.frames} frames, p50 {rough_text(self.p50_ns)}, p99 {rough_text(self.p99_ns)}, "
+            f"max {rough_text(self.max_ns)} late"
         )
         return text + (f", {self.retries} retries" * bool(self.retries)) + (f", {self.lost} lost" * bool(self.lost))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from harness.units import time_text
+from harness.units import rough_text
 
 QUIET_NS = 1_000_000
 """Spans in which a source was later than this are remembered one by one; shorter ones together."""
@@ -78,10 +78,10 @@ class Accounting:
 
     def text(self, since: int, until: int) -> str:
         """The parts of the uncertainty, for people."""
-        parts = [f"{name}: stamps within {time_text(stamp)}" for name, stamp in self.stamps.items()]
-        parts += [f"channel process {name} late by up to {time_text(late.worst(since, until))}"
+        parts = [f"{name}: stamps within {rough_text(stamp)}" for name, stamp in self.stamps.items()]
+        parts += [f"channel process {name} late by up to {rough_text(late.worst(since, until))}"
                   for name, late in self.channels.items()]  # fmt: skip
         parts += [
-            f"served vehicle late by up to {time_text(late.worst(since, until))}" for late in self.served.values()
+            f"served vehicle late by up to {rough_text(late.worst(since, until))}" for late in self.served.values()
         ]
         return "; ".join(parts)

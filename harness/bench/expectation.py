@@ -20,7 +20,7 @@ from harness.loop import Loop
 from harness.signals.live import MISSED_CYCLES, Sample
 from harness.signals.predicate import Predicate
 from harness.signals.watch import Values, Watch
-from harness.units import Duration, Measured, Uncertain, time_text
+from harness.units import Duration, Measured, Uncertain, rough_text, time_text
 
 if TYPE_CHECKING:
     from harness.bench.accounting import Accounting
@@ -197,7 +197,7 @@ class Judge:
     def _doubt(self, predicate: Predicate, claim: str, seen: str, since: int, at: int, uncertainty: int) -> NoReturn:
         """End inconclusive what is decided by less than what was measured."""
         assert self._accounting is not None
-        why = f"{seen}, but that is known to within {time_text(uncertainty)} only"
+        why = f"{seen}, but that is known to within {rough_text(uncertainty)} only"
         self._cannot_tell(predicate, claim, why, at, since)
         raise Inconclusive(f"{claim}: {why} ({self._accounting.text(since, at)})")
 

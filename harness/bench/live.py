@@ -11,7 +11,7 @@ from harness.bench.live_bus import LiveBus
 from harness.bench.served import Served, renew
 from harness.errors import InstrumentError
 from harness.evidence.events import Event
-from harness.units import time_text
+from harness.units import rough_text
 from harness.wall import clock_ns
 
 if TYPE_CHECKING:
@@ -111,12 +111,12 @@ class Live:
         for name, line in self.rig.lines.items():
             adapter = line.adapter
             details.append((f"{name}, sent", str(adapter.statistics().total)))
-            late = time_text(self.accounting.channels[name].worst(since, now))
+            late = rough_text(self.accounting.channels[name].worst(since, now))
             details.append((f"{name}, received", f"{adapter.capabilities}, and up to {late} late"))
             details.append((f"{name}, process", adapter.scheduling))
         for name, served in self.accounting.served.items():
-            details.append((name, f"up to {time_text(served.worst(since, now))} late"))
-        return f"tester: times are known to within {time_text(self.accounting.uncertainty(since, now))}", tuple(details)
+            details.append((name, f"up to {rough_text(served.worst(since, now))} late"))
+        return f"tester: times are known to within {rough_text(self.accounting.uncertainty(since, now))}", tuple(details)
 
     def end(self) -> None:
         """The world is over: nothing more is sent, and time stands."""

@@ -11,7 +11,7 @@ from harness.evidence.verdicts import Verdict
 from harness.frames import Received
 from harness.loop import Loop
 from harness.monitors.monitor import Kind, Violation
-from harness.units import time_text
+from harness.units import rough_text
 
 if TYPE_CHECKING:
     from harness.bench.accounting import Accounting
@@ -54,7 +54,7 @@ class ObservedIncidents(Incidents):
             return super().violated(violation)
         doubt = Inconclusive(
             f"{violation.check}: expected {violation.expected}, but {violation.actual}, which is known to within "
-            f"{time_text(uncertainty)} only ({self.accounting.text(violation.start, violation.end)})"
+            f"{rough_text(uncertainty)} only ({self.accounting.text(violation.start, violation.end)})"
         )
         if not self.doubts:
             self.doubts.append(doubt)

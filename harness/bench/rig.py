@@ -18,7 +18,7 @@ from harness.instruments.guarding import Watchdog, WatchdogResult, watchdog_resu
 from harness.instruments.opening import Instruments, open_instruments
 from harness.instruments.safety import SafeReport, Safety
 from harness.lease import Holder, Lease, take
-from harness.units import time_text
+from harness.units import rough_text
 
 if TYPE_CHECKING:
     from harness.bench.blueprint import Blueprint
@@ -176,8 +176,8 @@ class Total:
 
     def __str__(self) -> str:
         return (
-            f"{self.sent.statistics().total}; received frames stamped within {time_text(self.stamps_ns)}, "
-            f"and up to {time_text(self.late_ns)} late"
+            f"{self.sent.statistics().total}; received frames stamped within {rough_text(self.stamps_ns)}, "
+            f"and up to {rough_text(self.late_ns)} late"
         )
 
 

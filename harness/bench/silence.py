@@ -8,7 +8,7 @@ from harness.errors import ExpectationFailed, Inconclusive
 from harness.evidence.events import Claim, Event
 from harness.evidence.verdicts import Verdict
 from harness.frames import Received
-from harness.units import time_text
+from harness.units import rough_text, time_text
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
@@ -42,7 +42,7 @@ def demand_silence(bench: Bench, name: str, span: int) -> None:
     told = Claim(claim, after, window=(start, first.time))
     uncertainty = 0 if world.live is None else world.live.accounting.uncertainty(start, first.time)
     if min(first.time - start, start + span - first.time) < uncertainty:
-        text = f"{claim}: {after}, but that is known to within {time_text(uncertainty)} only"
+        text = f"{claim}: {after}, but that is known to within {rough_text(uncertainty)} only"
         bench.journal.append(Event(world.loop.now, "expectation", text, Verdict.INCONCLUSIVE, claim=told))
         raise Inconclusive(text)
     text = f"{claim}: {after}"

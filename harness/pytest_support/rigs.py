@@ -17,7 +17,7 @@ from harness.bench import Blueprint
 from harness.bench.live_spec import is_live
 from harness.errors import Blocked, UnitError
 from harness.lease import Holder
-from harness.units import Duration, minute, parse_duration, time_text
+from harness.units import Duration, minute, parse_duration, rough_text, time_text
 
 if TYPE_CHECKING:
     from harness.bench.rig import Rig
@@ -92,7 +92,7 @@ class Rigs:
 def _close(rig: Rig, found: list[str]) -> None:
     found += [f"{rig.file.name}, {channel}: {total}" for channel, total in rig.totals.items()]
     if rig.served_late_ns:
-        found.append(f"{rig.file.name}, served vehicle: up to {time_text(rig.served_late_ns)} late")
+        found.append(f"{rig.file.name}, served vehicle: up to {rough_text(rig.served_late_ns)} late")
     found.append(f"{rig.file.name}: {rig.close()}")
 
 

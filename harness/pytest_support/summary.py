@@ -116,7 +116,8 @@ class Summary:
         folder = self.config.getoption("--alluredir", None)
         if folder and not self.config.getoption("--collect-only"):
             benches = "-".join(sorted({each["name"] for each in self.benches.values()}))
-            write_run_files(Path(folder), self.environment | describe_software(), benches, metrics(tests))
+            left = {f"bench, {index}": line for index, line in enumerate(self.safe_states, start=1)}
+            write_run_files(Path(folder), self.environment | left | describe_software(), benches, metrics(tests))
             if self.matrix.claims:
                 from harness.evidence.allure_results import attach_to_run
 
