@@ -50,7 +50,7 @@ class Lateness:
         for span in reversed(self.spans):
             if span.start <= until:
                 found = max(found, span.late_ns)
-            if span.start <= since:
+            if span.start < since:
                 break
         return found
 

@@ -116,7 +116,8 @@ class Live:
             details.append((f"{name}, process", adapter.scheduling))
         for name, served in self.accounting.served.items():
             details.append((name, f"up to {rough_text(served.worst(since, now))} late"))
-        return f"tester: times are known to within {rough_text(self.accounting.uncertainty(since, now))}", tuple(details)
+        known = rough_text(self.accounting.uncertainty(since, now))
+        return f"tester: times are known to within {known}", tuple(details)
 
     def end(self) -> None:
         """The world is over: nothing more is sent, and time stands."""
