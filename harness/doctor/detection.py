@@ -34,7 +34,7 @@ def detected(limit_s: float = LIMIT_S) -> Iterator[Finding]:
         except subprocess.TimeoutExpired:
             process.kill()
             output, _ = process.communicate()
-            end = f"had not answered after {limit_s:g} s"
+            end = f"had not ended after {limit_s:g} s"
     yield from findings_of((json.loads(line) for line in output.splitlines()), end)
 
 

@@ -119,6 +119,9 @@ def test_the_adapter_gets_L_and_not_one_frame(bench: MakeBench, talker: Plug) ->
     assert one(findings, "traffic").mark is Mark.OK
     assert one(findings, "adapter").text.endswith("listen only")
     assert can_run(findings)
+    end = time.monotonic() + 10  # whatever was written before the channel was closed has been read by then
+    while adapter.line.opened and time.monotonic() < end:
+        time.sleep(0.01)
     assert adapter.listened_only
     assert adapter.line.listen_only
     assert (adapter.line.counts.received, adapter.line.counts.refused) == (0, 0)

@@ -217,7 +217,7 @@ runpy.run_module("harness.doctor.detection", run_name="__main__")
 """
 
 
-def run_detection(body: str, monkeypatch: pytest.MonkeyPatch, limit_s: float = 20) -> list[Finding]:
+def run_detection(body: str, monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     """The detecting process, with an interface ``odd`` that does this when it looks for adapters."""
     script = PLUGIN.replace("{INTERFACES}", "{'odd', 'fine'}").replace("{BODY}", body)
     real = subprocess.Popen
@@ -226,7 +226,7 @@ def run_detection(body: str, monkeypatch: pytest.MonkeyPatch, limit_s: float = 2
         return real([sys.executable, "-c", script], **options)  # type: ignore[call-overload,no-any-return]
 
     monkeypatch.setattr(subprocess, "Popen", started)
-    return list(detected(limit_s))
+    return list(detected(60))
 
 
 def test_what_a_library_prints_comes_between_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,13 +242,34 @@ def test_a_library_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_library_that_takes_its_process_along(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = run_detection("time.sleep(0.5); os._exit(9)", monkeypatch)
+    found = run_detection("os._exit(9)", monkeypatch)
     assert "looking for adapters ended with 9 (odd)" in [each.text for each in found]
 
 
+class HangingProcess:
+    """A detecting process in which one interface has answered when the time is over."""
+
+    returncode = None
+    killed = False
+
+    def __enter__(self) -> HangingProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.killed
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        if not self.killed:
+            raise subprocess.TimeoutExpired("detection", timeout or 0)
+        return '{"asked": ["fine", "odd"]}\n{"interface": "fine", "found": []}\n', None
+
+    def kill(self) -> None:
+        self.killed = True
+
+
 def test_a_library_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = run_detection("time.sleep(600)", monkeypatch, limit_s=3)
-    assert "looking for adapters had not answered after 3 s (odd)" in [each.text for each in found]
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: HangingProcess())
+    assert only(detected(3)).text == "looking for adapters had not ended after 3 s (odd)"
 
 
 def test_this_machine_is_looked_at_without_a_crash() -> None:
