@@ -44,6 +44,8 @@ from harness.units import Duration, duration
 
 if TYPE_CHECKING:
     from harness.bench.rig import Rig
+    from harness.instruments.playing import LoopPlayer, SupplyPlayer
+    from harness.instruments.profile import Profile
 
 
 @still
@@ -238,6 +240,12 @@ class Bench:
         self.latest = Stimulus(title, self.world.loop.now if at is None else at, deliveries, cycle_ns)
         self.journal.append(Event(self.world.loop.now, kind, title, signals=signals))
         return self.latest
+
+    def play(self, profile: Profile, target: str) -> LoopPlayer | SupplyPlayer:
+        """Begin to play a voltage profile on a supply, or a role of the plant; see :mod:`harness.bench.playing`."""
+        from harness.bench.playing import play  # loaded when it is used
+
+        return play(self, profile, target)
 
     def note(self, title: str, *, kind: Kind = "note") -> None:
         """Write a line of the test's own into the journal, and so into the report."""

@@ -61,6 +61,13 @@ class BenchPlant:
             _, at = served.ask(Operation.PLANT, role, number)
             self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant", at=at)
 
+    def require_own(self, role: str) -> None:
+        """Raise :class:`~harness.errors.Blocked` unless this process can set the role at any instant by itself."""
+        self._plant.role(role)
+        self.world.acts(f"set plant {role}")
+        if self._served(role) is not None:
+            raise Blocked(f"plant {role}: a served vehicle takes single values only, and cannot follow a profile")
+
     def _supply(self, role: str) -> PowerSupply | None:
         """The power supply that makes this voltage; None where none does."""
         name = self.world.blueprint.file.plant_supplies.get(role)

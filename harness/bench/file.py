@@ -10,12 +10,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from harness.adapter.spec import AdapterSpec
-from harness.bench.live_spec import ResetSpec, adapter_of, expanded, reset_of
+from harness.bench.instruments import instruments_of
+from harness.bench.live_spec import ResetSpec, adapter_of, reset_of
 from harness.bench.monitors import MonitorsSpec, monitors_of
 from harness.bench.table import Table
 from harness.errors import BenchFileError
@@ -192,7 +192,7 @@ def _bench(file: Path, top: Table) -> BenchFile:
         monitors=monitors_of(Table(file, "monitors", top.take("monitors", dict, {})), sleeps=sleep_after is not None),
         served=served,
         reset=reset_of(Table(file, "reset", top.take("reset", dict, {})), served=served is not None),
-        instruments=_instruments(top.tables("instruments")),
+        instruments=instruments_of(top),
         probe=doctor.take("probe", int),
         late_limit=tester.duration("late_limit", 20_000_000) or 0,
         strict_policy=strict,
@@ -221,14 +221,6 @@ def _channel(name: str, table: Table) -> ChannelSpec:
     )
     table.done()
     return spec
-
-
-def _instruments(tables: Mapping[str, Table]) -> tuple[InstrumentSpec, ...]:
-    if not tables:
-        return ()
-    from harness.instruments.table import instrument_spec  # loads drivers: most benches have none
-
-    return tuple(instrument_spec(name, table, partial(expanded, table, "port")) for name, table in tables.items())
 
 
 def _node(name: str, table: Table) -> NodeSpec:

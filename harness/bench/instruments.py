@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 from functools import partial
 
+from harness.bench.live_spec import expanded
 from harness.bench.table import Table
 from harness.instruments.spec import InstrumentSpec
-from harness.instruments.table import instrument_spec
 
 
 def instruments_of(top: Table) -> tuple[InstrumentSpec, ...]:
@@ -16,24 +14,16 @@ def instruments_of(top: Table) -> tuple[InstrumentSpec, ...]:
 
     Raises :class:`~harness.errors.BenchFileError` with the place, and two instruments on one port.
     """
+    tables = top.tables("instruments")
+    if not tables:
+        return ()
+    from harness.instruments.table import instrument_spec  # loads drivers: most benches have none
+
     specs: dict[str, InstrumentSpec] = {}
-    for name, table in top.tables("instruments").items():
-        spec = instrument_spec(name, table, partial(_port, table))
+    for name, table in tables.items():
+        spec = instrument_spec(name, table, partial(expanded, table, "port"))
         twin = next((each.name for each in specs.values() if each.port == spec.port and "loop:" not in spec.port), None)
         if twin is not None:
             raise table.error(f"{table.where}.port: {spec.port} is the port of instrument {twin!r} already")
         specs[name] = spec
     return tuple(specs.values())
-
-
-def _port(table: Table, text: str) -> str:
-    """``$NAME`` is taken from the environment; ``./`` and ``../`` are relative to the bench file."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in os.environ:
-            raise table.error(f"{table.where}.port: the environment has no {name}; set it to the port")
-        return os.environ[name]
-
-    port = re.sub(r"\$(\w+)", value, text)
-    return str((table.path.parent / port).absolute()) if port.startswith(("./", "../")) else port

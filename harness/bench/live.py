@@ -40,6 +40,7 @@ class Live:
         self._buses: dict[str, LiveBus] = {}
         self._journal: list[Event] = []
         self._origin = 0
+        rig.check()
         for line in rig.lines.values():
             line.adapter.open()  # anew, when its process died in an earlier test
             line.begin()

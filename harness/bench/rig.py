@@ -16,6 +16,7 @@ from harness.bench.served import greet
 from harness.errors import AdapterError, InstrumentError
 from harness.instruments.guarding import Watchdog, WatchdogResult, watchdog_result
 from harness.instruments.opening import Instruments, open_instruments
+from harness.instruments.roles import CONSOLE
 from harness.instruments.safety import SafeReport, Safety
 from harness.lease import Holder, Lease, take
 from harness.units import rough_text
@@ -115,6 +116,17 @@ class Rig:
         plan = next(each for each in self.blueprint.channels if each.name == channel)
         nodes = {node: plans for node, plans in plan.plans.items() if self.file.node(node).state is not NodeState.REAL}
         return nodes
+
+    def check(self) -> None:
+        """A world is going to begin: see that the watchdog watches, and let consoles forget what they printed before.
+
+        Raises :class:`~harness.errors.InstrumentError`.
+        """
+        if self._watchdog is not None:
+            self._watchdog.check()
+        for instrument in self.instruments:
+            if instrument.role == CONSOLE:
+                self.instruments.console(instrument.name).forget()
 
     def reset_is_due(self) -> bool:
         """Whether the device is to be reset for the world that begins now, by the scope that the bench file gives."""
