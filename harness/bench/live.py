@@ -111,7 +111,9 @@ class Live:
         details = []
         for name, line in self.rig.lines.items():
             adapter = line.adapter
-            details.append((f"{name}, sent", str(adapter.statistics().total)))
+            sent = adapter.statistics()
+            details.append((f"{name}, sent", str(sent.total)))
+            details += [(f"{name}.{message}", str(late)) for message, late in sent.messages.items()]
             late = rough_text(self.accounting.channels[name].worst(since, now))
             details.append((f"{name}, received", f"{adapter.capabilities}, and up to {late} late"))
             details.append((f"{name}, process", adapter.scheduling))
