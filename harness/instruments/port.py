@@ -144,7 +144,10 @@ class Port:
             raise self._lose(error) from error
 
     def read(self, until: int) -> bytes:
-        """What has come, as soon as something has; b"" when nothing came until the clock said ``until`` ns."""
+        """What has come, as soon as something has; b"" when nothing came until the clock said ``until`` ns.
+
+        It waits for 50 ms at least.
+        """
         device = self._usable()
         while True:
             try:

@@ -133,8 +133,9 @@ class Console(Instrument, Protocol):
     def expect(self, pattern: str | re.Pattern[str], *, within: Duration) -> ConsoleLine:
         """The next line in which the regular expression is found, after the one found last (or :meth:`forget`).
 
-        What came before the call counts, and so does a prompt without an end of line. When none comes within the span,
-        raises :class:`~harness.errors.ExpectationFailed` with the latest lines.
+        What came before the call counts, and so does a prompt: text without an end of line that nothing has followed
+        for 50 ms. When none comes within the span, raises :class:`~harness.errors.ExpectationFailed` with the latest
+        lines.
         """
 
     def forget(self) -> None:

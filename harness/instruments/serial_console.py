@@ -57,6 +57,7 @@ class SerialConsole:
         self._rest = b""  # what came after the last of them
         self._looked = 0  # how many lines expect() is through with
         self._skip = 0  # and how many characters of the one that follows
+        self._quiet = False  # whether nothing came for a while
         self._closing = False
         self._failure: InstrumentError | None = None
         self._thread = Thread(target=self._listen, name=f"harness console {self.name}", daemon=True)
@@ -156,8 +157,7 @@ class SerialConsole:
 
     def _take(self, data: bytes, *, last: bool = False) -> None:
         """Make lines of what has come. last: nothing is going to come any more, so the rest is a line as well."""
-        if not data and not last:
-            return
+        self._quiet = not data
         now = clock_ns()
         with self._changed:
             *ended, rest = (self._rest + data).split(b"\n")
@@ -184,18 +184,19 @@ class SerialConsole:
     def _look(self, wanted: re.Pattern[str]) -> ConsoleLine | None:
         """The first line not looked at yet in which the pattern is found; the line that has not ended yet is one."""
         gone = self._count - len(self._lines)
-        self._looked = max(self._looked, gone)
-        prompt = ConsoleLine(clock_ns(), self._text(self._rest, last=False))
-        while self._looked <= self._count:
-            ended = self._looked < self._count
-            line = self._lines[self._looked - gone] if ended else prompt
-            match = wanted.search(line.text, self._skip)
-            if match is not None and (ended or line.text[self._skip :]):
-                self._skip = len(line.text)
-                return line
-            if not ended:
-                break
+        if self._looked < gone:
+            self._looked, self._skip = gone, 0
+        while self._looked < self._count:
+            line = self._lines[self._looked - gone]
+            found = wanted.search(line.text, self._skip)
             self._looked, self._skip = self._looked + 1, 0
+            if found:
+                return line
+        # What has no end yet is a prompt if nothing has followed for a while; else it is half a line.
+        prompt = self._text(self._rest, last=False)
+        if self._quiet and prompt[self._skip :] and wanted.search(prompt, self._skip):
+            self._skip = len(prompt)
+            return ConsoleLine(clock_ns(), prompt)
         return None
 
     def _missed(self, wanted: re.Pattern[str], span_ns: int) -> str:

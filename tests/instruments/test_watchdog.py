@@ -118,6 +118,13 @@ def test_it_survives_what_is_sent_to_the_runs_group_and_to_itself(rig: Rig) -> N
     assert result is not None and result.report.confirmed
 
 
+def test_it_survives_when_the_whole_group_is_killed(rig: Rig) -> None:
+    run = rig.run()
+    os.killpg(run.pid, signal.SIGKILL)
+    rig.words(run)
+    assert not rig.energised
+
+
 def test_a_run_that_ends_without_a_word_is_cleaned_up(rig: Rig) -> None:
     run = rig.run(then="os._exit(0)")
     run.communicate("go\n", timeout=60)
