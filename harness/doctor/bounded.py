@@ -30,7 +30,11 @@ class Attempt(Generic[Found]):
 
         Raises :class:`~harness.errors.AdapterError` when there is neither after ``limit_s`` s.
         """
-        self._thread.join(limit_s)
+        try:
+            self._thread.join(limit_s)
+        except KeyboardInterrupt:
+            self._thread.join(limit_s)  # so that what it has opened is closed
+            raise
         if self._error is not None:
             raise self._error
         if not self._found:

@@ -43,6 +43,9 @@ def run(chosen: argparse.Namespace) -> int:
     except ConfigError as error:
         print(f"harness doctor: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("harness doctor: interrupted", file=sys.stderr)
+        return 130
     if chosen.json:
         print(table.as_json(findings, bench, active=chosen.active))
     else:

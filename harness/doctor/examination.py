@@ -66,7 +66,13 @@ class Examination:
     def _examined(self, subjects: Sequence[Subject]) -> Iterator[Finding]:
         identification = Identification(self._instruments, self.open_instrument)
         listeners = {subject.name: self._listener(subject) for subject in subjects}
-        heard = {name: listener.result() for name, listener in listeners.items() if listener is not None}
+        try:
+            heard = {name: listener.result() for name, listener in listeners.items() if listener is not None}
+        except KeyboardInterrupt:
+            for listener in listeners.values():
+                if listener is not None:
+                    listener.stop()
+            raise
         instruments = list(identification.findings())
         sent = {subject.name: self._sent(subject, heard[subject.name]) for subject in subjects if subject.name in heard}
         answered = any(

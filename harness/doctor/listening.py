@@ -145,6 +145,11 @@ class Listener:
             self._thread.join(_POLL_S)
         return self.listened
 
+    def stop(self) -> None:
+        """Stop early, and wait until the channel is closed, if it does close."""
+        self._given_up.set()
+        self._thread.join(CLOSE_LIMIT_S)
+
     def _run(self) -> None:
         try:
             self._listen()

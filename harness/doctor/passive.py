@@ -192,13 +192,13 @@ def timestamps(patient: Patient) -> Finding:
     steps = [after - before for before, after in pairwise(stamps)]
     back = [step for step in steps if step < 0]
     smallest = min((step for step in steps if step > 0), default=0)
-    facts |= {"backwards": len(back), "smallest_step_ns": smallest}
+    facts |= {"backwards": len(back), "equal": steps.count(0), "smallest_step_ns": smallest}
     if back:
         text += f"; {len(back)} of {len(steps)} run backwards, by {time_text(-min(back))} at most"
         return Finding(name, "timestamps", Mark.WARN, text, "order and latencies of such frames are not certain", facts)
     steps_text = f"smallest step {_span(smallest)}" if smallest else "all the same"
     return Finding(
-        name, "timestamps", Mark.OK if smallest else Mark.WARN, f"{text}; monotonic, {steps_text}", facts=facts
+        name, "timestamps", Mark.OK if smallest else Mark.WARN, f"{text}; in order, {steps_text}", facts=facts
     )
 
 

@@ -427,6 +427,20 @@ def test_an_adapter_that_hangs_is_given_up(bench: MakeBench, monkeypatch: pytest
     assert not set(threading.enumerate()) - before
 
 
+def test_ctrl_c_closes_the_channel(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapters = hearing()
+
+    def interrupt(listener: listening.Listener) -> listening.Listened:
+        while not adapters.opened:
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(listening.Listener, "result", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        examine(bench(), adapters, seconds=600)
+    assert adapters.opened[0].closed
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may open everything")
 def test_a_port_that_may_not_be_opened(bench: MakeBench, talker: Plug) -> None:
     adapter = talker([])

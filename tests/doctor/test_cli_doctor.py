@@ -14,6 +14,8 @@ from doctor_rig import Talker, frames_of
 
 from harness.bench.blueprint import Blueprint
 from harness.doctor import cli_doctor, detection
+from harness.doctor.examination import Examination
+from harness.doctor.finding import Finding
 from harness.frames import Frame
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +54,15 @@ def test_a_wrong_bench_file_is_a_usage_error(tmp_path: Path, capsys: pytest.Capt
     assert "harness doctor: bench file" in capsys.readouterr().err
     (tmp_path / "bad.toml").write_text("[channels.a]\ndatabase = 'none.dbc'\n")
     assert doctor(str(tmp_path / "bad.toml")) == 2
+
+
+def test_ctrl_c(bench: MakeBench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(examination: Examination) -> list[Finding]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Examination, "findings", interrupt)
+    assert doctor(str(bench().file.path)) == 130
+    assert capsys.readouterr().err == "harness doctor: interrupted\n"
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "1e9", "nan", "long"])

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Event, Thread
 
 import pytest
 from doctor_rig import Adapters, FakeChannel, Talker, examine, frames_of, hearing, one
@@ -16,6 +17,7 @@ from harness.adapter.spec import Capabilities
 from harness.adapter.stimulation import PROTOCOL, Answer, Operation, Request, Status
 from harness.bench.blueprint import Blueprint
 from harness.doctor import active
+from harness.doctor.bounded import Attempt
 from harness.doctor.examination import Examination
 from harness.doctor.finding import Finding, Mark, can_run
 from harness.errors import AdapterError
@@ -227,3 +229,30 @@ def test_a_channel_process_that_sends_nothing(bench: MakeBench, monkeypatch: pyt
 
 def _refuse(adapter: Adapter) -> None:
     raise AdapterError("no process; start one")
+
+
+def test_ctrl_c_while_sending_waits_until_the_channel_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    begun, go = Event(), Event()
+
+    def work() -> None:
+        begun.set()
+        go.wait(10)
+        done.append("closed")
+
+    attempt = Attempt(work, "sending")
+    real = Thread.join
+    interrupted: list[bool] = []
+
+    def join(thread: Thread, timeout: float | None = None) -> None:
+        if not interrupted:
+            interrupted.append(True)
+            begun.wait(10)
+            go.set()
+            raise KeyboardInterrupt
+        real(thread, timeout)
+
+    monkeypatch.setattr(Thread, "join", join)
+    with pytest.raises(KeyboardInterrupt):
+        attempt.result(10)
+    assert done == ["closed"]
