@@ -42,7 +42,7 @@ class Served:
         self._number = 0
         self._answers: dict[int, Answer] = {}
         self._told_at = 0  # when it last said how late it was
-        self._asked_at: int | None = None  # when it was first asked for what it has not answered yet
+        self._unanswered: dict[int, int | None] = {}  # requests in their order: their numbers, and when they were sent
 
     def start(self) -> None:
         """Ask it how late it was, again and again."""
@@ -59,9 +59,23 @@ class Served:
             for late in self._accounting.served.values():
                 late.note(time, round(answer.value * 1e9))
             self._told_at = time
-        self._asked_at = None
+        self._answered(answer.number)
         self._answers[answer.number] = answer
         return True
+
+    def _answered(self, number: int) -> None:
+        """It answers in order: what it has left out, it never got."""
+        if number not in self._unanswered:
+            return
+        left_out = []
+        while (first := next(iter(self._unanswered))) != number:
+            left_out.append(self._unanswered.pop(first))
+        del self._unanswered[number]
+        if left_out:
+            raise Blocked(
+                f"the served vehicle on {self._line.adapter.spec} answers, but has left out {len(left_out)} requests "
+                f"since {time_text(left_out[0] or 0)}: it was started anew meanwhile, or frames are being lost"
+            )
 
     def ask(self, operation: Operation, subject: str = "", value: float = 0.0) -> tuple[float, int]:
         """Ask for something, wait for the answer, and return its value and when the request was on the bus, ns.
@@ -72,7 +86,7 @@ class Served:
         at = self._loop.now
         sent: list[Received] = []
         request = Request(operation, self._next(), subject_of(subject) if subject else 0, value)
-        number = self._send(request, sent.append)
+        number = self._send(request, sent)
         # From when the request was on the bus: the world may be behind the clock.
         self._loop.run_until(at + SENT_LIMIT_NS, lambda: bool(sent) or number in self._answers)
         began = sent[0].time if sent else self._loop.now
@@ -94,13 +108,10 @@ class Served:
 
     def _poll(self) -> None:
         # Counted from when it was asked: the test's own process may have stood still meanwhile.
-        if self._asked_at is not None and self._loop.now - self._asked_at > ANSWER_LIMIT_NS:
+        oldest = next(iter(self._unanswered.values()), None)
+        if oldest is not None and self._loop.now - oldest > ANSWER_LIMIT_NS:
             raise self._gone("lateness")
-        self._send(Request(Operation.LATENESS, self._next()), self._asked)
-
-    def _asked(self, rx: Received) -> None:
-        if self._asked_at is None:
-            self._asked_at = rx.time
+        self._send(Request(Operation.LATENESS, self._next()), [])
 
     def _gone(self, what: str) -> Blocked:
         return Blocked(
@@ -108,10 +119,19 @@ class Served:
             f"({what}): is `harness simulate` still running?"
         )
 
-    def _send(self, request: Request, sent: Callable[[Received], object] | None = None) -> int:
-        self._answers.pop(request.number, None)
-        self._line.adapter.send(TESTER, request.frame(), sent)
-        return request.number
+    def _send(self, request: Request, sent: list[Received]) -> int:
+        number = request.number
+
+        def was_sent(rx: Received) -> None:
+            sent.append(rx)
+            if number in self._unanswered:
+                self._unanswered[number] = rx.time
+
+        with self._loop.held():
+            self._answers.pop(number, None)
+            self._unanswered[number] = None
+            self._line.adapter.send(TESTER, request.frame(), was_sent)
+        return number
 
     def _next(self) -> int:
         self._number = (self._number + 1) % _NUMBER
