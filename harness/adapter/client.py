@@ -298,10 +298,11 @@ class Adapter:
         if not isinstance(batch, Batch):
             raise Garbled(f"{batch!r}, which is no batch")
         items = batch.items
+        answered: list[threading.Event] = []
         for at, item in enumerate(items):
             if isinstance(item, Done):
                 with self._lock:
-                    found = [self._answers[ticket] for ticket in item.tickets if ticket in self._answers]
+                    answered += [self._answers[ticket] for ticket in item.tickets if ticket in self._answers]
                     takes_over = self._next is not None and self._next[0] in item.tickets
                 if takes_over:
                     self._tell_world(Batch(batch.complete_ns, batch.late_ns, items[:at]))
@@ -309,9 +310,9 @@ class Adapter:
                         assert self._next is not None
                         self._receive, self._next, self._account = self._next[1], None, Account()
                     batch = Batch(batch.complete_ns, batch.late_ns, items[at + 1 :])
-                for answer in found:
-                    answer.set()
         self._tell_world(batch)
+        for answer in answered:
+            answer.set()  # whoever waits for it has by now been told what came with it
 
     def _tell_world(self, batch: Batch) -> None:
         with self._lock:

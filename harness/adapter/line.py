@@ -6,11 +6,11 @@ Between two worlds, and while one is being made, batches wait here, so that noth
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from harness.adapter.client import Adapter
-from harness.adapter.items import Batch, Heard, Trouble
+from harness.adapter.items import Batch, Heard, Reopened, Report, Trouble
 from harness.errors import AdapterLost, Blocked
 from harness.frames import Frame
 from harness.units import time_text
@@ -20,6 +20,9 @@ Found = TypeVar("Found")
 
 MOST_WAITING = 20_000
 """Batches that wait for a world at most; the oldest are dropped, as nobody is going to judge them any more."""
+
+RETURN_S = 1.0
+"""How long a world's beginning waits for an adapter that was lost, s: it is looked for every 0.5 s."""
 
 Sink = Callable[[Batch], object]
 
@@ -34,11 +37,28 @@ class Line:
         self._sink: Sink | None = None
 
     def begin(self) -> None:
-        """A world is going to begin: its transmitters are new, and what is heard from now on waits for it."""
+        """A world is going to begin: its transmitters are new, and what is heard from now on waits for it.
+
+        An adapter that was lost may be back: it is waited for as long as it takes to look for it.
+        """
+        self._begin()
+        with self._changed:
+            lost = any(isinstance(item, Trouble) and item.fatal for item in self._items())
+            if not lost or not self._changed.wait_for(self._is_back, RETURN_S):
+                return
+        self._begin()
+
+    def _begin(self) -> None:
         self.release()
         with self._changed:
             self._waiting.clear()
         self.adapter.begin(clock_ns(), self._take)
+
+    def _items(self) -> Iterator[Report]:
+        return (item for batch in self._waiting for item in batch.items)
+
+    def _is_back(self) -> bool:
+        return any(isinstance(item, Reopened) for item in self._items())
 
     def hand_over(self, sink: Sink) -> None:
         """Give what waits, and everything from now on, to ``sink``."""
