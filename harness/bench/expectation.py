@@ -87,7 +87,10 @@ class Judge:
             # What came a little late may have come in time.
             self._run(deadline + self._uncertainty(since, deadline), lambda: watch.satisfied_at is not None)
             at = deadline if watch.satisfied_at is None else watch.satisfied_at
-            return self._judge_expect(predicate, watch, since, within, after, self._uncertainty(since, at))
+            uncertainty = self._uncertainty(since, at)
+            if watch.satisfied_at is None and uncertainty:
+                self._doubt_order(predicate, since, within, uncertainty)
+            return self._judge_expect(predicate, watch, since, within, after, uncertainty)
         finally:
             watch.close()
 
@@ -193,6 +196,17 @@ class Judge:
             return 0
         self._accounting.settle()
         return max(self._accounting.uncertainty(each, each) for each in (since, at))
+
+    def _doubt_order(self, predicate: Predicate, since: int, within: int, uncertainty: int) -> None:
+        """End inconclusive when it came shortly before the reference point: which was first is not known."""
+        early = Watch(predicate, max(0, since - uncertainty), since)
+        try:
+            if early.satisfied_at is not None:
+                claim = f"expect {predicate.describe()} within {time_text(within)}"
+                what = f"{time_text(since - early.satisfied_at)} before the point from which it counts"
+                self._doubt(predicate, claim, what, since, since, uncertainty)
+        finally:
+            early.close()
 
     def _doubt(self, predicate: Predicate, claim: str, seen: str, since: int, at: int, uncertainty: int) -> NoReturn:
         """End inconclusive what is decided by less than what was measured."""

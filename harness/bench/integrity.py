@@ -127,9 +127,12 @@ def _claim(violation: Violation) -> Claim:
 
 
 class Guard:
-    """Feeds one channel's network with frames and judges each of them."""
+    """Feeds one channel's network with frames and judges each of them.
 
-    def __init__(self, network: Network, incidents: Incidents, lengths: Lengths) -> None:
+    lengths: of the channel's frames; None on a real channel, where a stamp may as well be a frame's beginning.
+    """
+
+    def __init__(self, network: Network, incidents: Incidents, lengths: Lengths | None) -> None:
         self._network = network
         self._lengths = lengths
         self._incidents = incidents
@@ -168,10 +171,10 @@ class Guard:
             self._refuse(rx, problem)
         elif not reading.crc_ok:
             self._judge("crc", rx, f"{supervised.title} has a wrong checksum")
-        else:
+        elif not supervised.transmitter.resetting:
             supervised.expected = reading.following
             # A frame whose last bits are on the wire when its sender is reset still arrives, with the old counter.
-            began = rx.time - self._lengths[rx.frame][1]
+            began = rx.time - (self._lengths[rx.frame][1] if self._lengths is not None else 0)
             reset_at = max((at for at in supervised.transmitter.resets if at <= began), default=None)
             if supervised.reset_at != reset_at:
                 supervised.reset_at = reset_at

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.bench.world import Node, World
 
+RESET_GRACE_NS = 20_000_000
+"""How much later than the answer to a reset frames may be stamped that were sent before it, ns."""
+
 
 @still
 class NodeControl:
@@ -111,16 +114,18 @@ class NodeControl:
             served = world.live.served if world.live is not None else None
             if served is None or asked is None:
                 raise Blocked(f"{what} of {self.name}: the node is real and nothing on this bench can do that")
-            # Its counters begin anew from some instant between the request and the answer: both count.
-            self._note_reset()
+            self._resetting(True)
             _, at = served.ask(asked, self.name)
-            self._note_reset()
+            # What it sent before may still be on its way on another channel.
+            world.loop.after(RESET_GRACE_NS, lambda: self._resetting(False))
             self._bench.stimulated(f"{what} of {self.name}", (), at=at)
         else:
             self._bench.stimulated(f"{what} of {self.name}", ())
             world.loop.call(switch)
         self._bench.excuses.switch(self.name)
 
-    def _note_reset(self) -> None:
+    def _resetting(self, on: bool) -> None:
+        """Whether the node's counters may begin anew at any time; after that, they may once more."""
         for transmitter in self._node.transmitters.values():
+            transmitter.resetting = on
             transmitter.reset()

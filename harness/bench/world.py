@@ -115,7 +115,7 @@ class World:
                     self.loop, spec.name, bitrate=spec.bitrate, data_bitrate=spec.data_bitrate, lengths=plan.lengths
                 )
             network = Network(plan.name, plan.databases, self.loop)
-            guard = Guard(network, self.incidents, bus.lengths)
+            guard = Guard(network, self.incidents, None if isinstance(bus, LiveBus) else bus.lengths)
             bus.observe(guard.receive)
             bus.observe_errors(network.trace.append_error)
             self.channels[spec.name] = Channel(plan, bus, network, guard)

@@ -58,6 +58,8 @@ class Transmitter:
         """Whether the node sends on this channel; single messages may be silent all the same."""
         self.reset_at: int | None = None
         """When :meth:`reset` was called last, ns: in frames that begin later the counters begin anew."""
+        self.resetting = False
+        """Whether a real node is being reset, so that its counters may begin anew at any time."""
         self.resets: list[int] = []
         """When it was ever called, ns."""
         self._loop = loop
