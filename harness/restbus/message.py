@@ -51,8 +51,8 @@ class TxMessage(ABC):
 
     tamper: changes or suppresses finished frames; for disturbances. A suppressed frame uses up its counter.
     on_tampered: called with what ``tamper`` made of a frame (None: it was suppressed), before that frame is on the bus
-    for anybody; not called for frames that it left alone. Set it before ``tamper``: what is set then gets the reports of
-    that one, also those that come from another process when both are gone already.
+    for anybody; not called for frames that it left alone. Set it before ``tamper``: what is set then gets the reports
+    of that one, also those that come from another process when both are gone already.
     counter: the counter of the next frame; may be set. modulo: how many counters there are; 1 without protection.
     on_request: True lets the cyclic schedule rest from the next start of the node on: frames come by :meth:`forward`
     and :meth:`send_now`. A gateway sets it for what it routes.
