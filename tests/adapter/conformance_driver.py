@@ -56,8 +56,10 @@ def heard(driver: Driver, count: int, wait_s: float = WAIT_S) -> list[Heard]:
 def rest(driver: Driver, quiet_s: float = QUIET_S) -> list[Item]:
     """All that comes until it is quiet."""
     items: list[Item] = []
+    end = clock_ns() + round(WAIT_S * 1e9)
     while (item := driver.receive(quiet_s)) is not None:
         items.append(item)
+        assert clock_ns() < end, f"it does not become quiet: {items[-3:]}"
     return items
 
 

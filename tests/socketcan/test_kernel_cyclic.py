@@ -106,17 +106,16 @@ def test_starting_again_begins_with_the_first(driver: Driver) -> None:
         rest(driver)
 
 
-def test_the_same_frame_from_somebody_else_is_told_by_the_controller_only(driver: Driver) -> None:
-    cyclic = driver.cyclic([Frame(0x123, b"\x01")], 20 * MS)
-    cyclic.start()
+def test_a_strangers_frame_with_that_identifier_is_not_ours(driver: Driver) -> None:
     stranger = Driver(SPEC)
     try:
+        driver.cyclic([Frame(0x123, b"\x01")], 20 * MS).start()
         stranger.send(Frame(0x123, b"\x02"))
         seen = heard(driver, 5)
         assert {each.frame.data: each.own for each in seen} == {b"\x01": True, b"\x02": False}
+        assert not any(each.own for each in heard(stranger, 3) if each.frame.data == b"\x01")
     finally:
         stranger.close()
-        cyclic.stop()
 
 
 def test_what_is_no_sequence(driver: Driver) -> None:
