@@ -338,6 +338,8 @@ class Worlds:
             return None
         for share in self.shares:
             live = share.world.bench.world.live
+            if isinstance(failure, Inconclusive) and failure is share.world.bench.world.loop.failure:
+                continue  # what stopped this world says why: received frames were lost
             reason = live.fault() if live is not None else None
             if reason is not None:
                 blocked = Blocked(f"{reason}.\nThe test ended with: {failure}")
