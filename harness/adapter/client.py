@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from harness.adapter.child import SLICE_S, Child
-from harness.adapter.commands import Begin, Close, Closed, End, Open, Opened, Recover, Refused, Send
+from harness.adapter.commands import Begin, Close, Closed, Command, End, Open, Opened, Recover, Refused, Send
 from harness.adapter.connection import Garbled
 from harness.adapter.items import Batch, Done, Missed, Overrun, Report, Sent, Trouble
 from harness.adapter.session import Session
@@ -168,12 +168,11 @@ class Adapter:
         it does not come.
         """
         self._end_session()
-        child = self._living()
         ticket = next(self._tickets)
         with self._lock:
             self._next = ticket, receive
         self._ask(Begin(ticket, origin_ns, reconnect))
-        self._session = Session(child.connection, self._tickets)
+        self._session = Session(self._tell, self._tickets)
         self._transmitters = {}
 
     def end(self) -> None:
@@ -234,7 +233,7 @@ class Adapter:
 
     def recover(self) -> None:
         """Ask for the way back from bus-off. What the adapter cannot do comes as :class:`Trouble`, not fatal."""
-        self._living().connection.send(Recover())
+        self._tell(Recover())
 
     @property
     def _world(self) -> Session:
@@ -253,13 +252,19 @@ class Adapter:
             raise AdapterLost(f"{self._title} does not run: {self._why_dead or 'it was closed'}")
         return self._child
 
+    def _tell(self, command: Command) -> None:
+        try:
+            self._living().connection.send(command)
+        except AdapterLost as error:
+            self._living()  # knows more, when it is known already
+            raise AdapterLost(f"{self._title} cannot be told anything: {error}") from error
+
     def _ask(self, command: Begin | End) -> None:
         """Tell the process something, and wait until it has done it."""
-        child = self._living()
         done = threading.Event()
         with self._lock:
             self._answers[command.ticket] = done
-        child.connection.send(command)
+        self._tell(command)
         answered = done.wait(ANSWER_S)
         with self._lock:
             self._answers.pop(command.ticket, None)
@@ -291,7 +296,7 @@ class Adapter:
             silent = 0 if received else silent + 1
             if silent == SILENT_SLICES:
                 text = f"{self._title} has given no sign of life for {SILENT_SLICES * SLICE_S:g} s: is it stopped?"
-                self._tell_world(Batch(0, 0, (Trouble(clock_ns(), text, True),)))
+                self._tell_world(_verdict(text))
 
     def _take(self, batch: Any) -> None:
         """Hand a batch to the world; with the answer to ``begin`` the next world takes over."""
@@ -341,7 +346,13 @@ class Adapter:
             self._why_dead = f"{why}; it was {child.obituary}" if why else f"it was {child.obituary}"
             text = f"{self._title} is dead: {self._why_dead}"
             with suppress(Exception):  # a world that is broken itself: whoever uses this channel next is told
-                self._tell_world(Batch(0, 0, (Trouble(clock_ns(), text, True),)))
+                self._tell_world(_verdict(text))
         with self._lock:
             for answer in self._answers.values():
                 answer.set()
+
+
+def _verdict(text: str) -> Batch:
+    """The process says nothing any more, and this is why: there is nothing else up to now."""
+    now = clock_ns()
+    return Batch(now, 0, (Trouble(now, text, True),))

@@ -8,6 +8,7 @@ others would only take the interpreter away from it.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,17 +19,37 @@ from harness.adapter.items import Batch, Report, Trouble
 
 LONGEST_BEAT_S = 0.0048
 """How often there is a batch at least, s. Mostly somebody rings before."""
+PACE_NS = 1_000_000
+"""Time between two batches under load, ns: each costs both processes the interpreter for some 30 µs."""
 MOST_AT_ONCE = 256
 """Reports in one batch at most: while they are pickled, nobody else gets the interpreter."""
 MOST_WAITING = 200_000
 """Reports that wait for the test process at most; what comes then is lost, and that is reported."""
 
 
+class Turn:
+    """A lock that is given to whoever has waited for it, rather than to whoever asks first after its release.
+
+    Without that, a sender that has no time to spare would take it again and again.
+    """
+
+    def __init__(self) -> None:
+        self._queue = threading.Lock()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._queue:
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Outbox:
     """Reports on their way to the test process. ``turn`` has to be held for all calls but :meth:`deliver`."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
-        self.turn = threading.Lock()
+        self.turn = Turn()
         self.complete = clock()
         """Everything stamped up to then stands in the outbox or has been handed over, clock_ns."""
         self._clock = clock
@@ -68,9 +89,14 @@ class Outbox:
 
     def deliver(self, connection: Connection) -> None:
         """Hand over batches until :meth:`close`. Raises :class:`~harness.errors.AdapterLost` without a test process."""
+        sent_at = 0
         while True:
             with suppress(Empty):
                 self._bell.get(timeout=LONGEST_BEAT_S)
+            early = sent_at + PACE_NS - self._clock()
+            if early > 0:
+                time.sleep(early / 1e9)
+            sent_at = self._clock()
             with self.turn:
                 batch = self._batch()
                 done = self._closing and not self._items

@@ -20,18 +20,22 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from harness.adapter.commands import Begin, Close, Closed, Command, End, Open, Opened, Recover, Refused
 from harness.adapter.connection import TOKEN_BYTES, Connection, Garbled, connect
-from harness.adapter.driver import Driver
 from harness.adapter.items import Done, Trouble
 from harness.adapter.outbox import Outbox
 from harness.adapter.receiver import Receiver
 from harness.adapter.remote_world import RemoteWorld
 from harness.adapter.scheduling import hurry, settle
+from harness.adapter.spec import AdapterSpec
 from harness.errors import AdapterLost, Blocked, HarnessError
 from harness.restbus import MessagePlan
 from harness.wall import clock_ns
+
+if TYPE_CHECKING:
+    from harness.adapter.driver import Driver
 
 LOOK_NS = 50_000_000
 """How often it looks at least whether it is to end, and whether all is well, ns."""
@@ -80,10 +84,14 @@ class ChannelProcess:
             pass  # the test process is gone
         except BaseException as error:  # noqa: BLE001  # reported, with its traceback
             self._fail("".join(traceback.format_exception(error)))
+        last_resort = threading.Timer(END_S, partial(os._exit, BROKEN))
+        last_resort.daemon = True
+        last_resort.start()
         with suppress(AdapterLost):
             if self._end():
                 self._connection.send(Closed())
         self._connection.close()
+        last_resort.cancel()
         return self.code
 
     def _look_around(self) -> None:
@@ -193,9 +201,6 @@ class ChannelProcess:
 
     def _end(self) -> bool:
         """Be silent, and close the adapter. Returns whether that is certain."""
-        last_resort = threading.Timer(END_S, partial(os._exit, BROKEN))
-        last_resort.daemon = True
-        last_resort.start()
         with self._outbox.turn:
             self._end_world()
         self._receiver.close()
@@ -224,7 +229,7 @@ def main() -> int:
     try:
         opening = _first(connection)
         sys.path += [path for path in opening.path if path not in sys.path]
-        driver = Driver(opening.spec)
+        driver = _driver(opening.spec)
         plans: dict[str, tuple[MessagePlan, ...]] = pickle.loads(opening.plans)
     except EOFError:
         return 0
@@ -244,6 +249,14 @@ def main() -> int:
     settle()
     connection.send(Opened(driver.capabilities, scheduling))
     return process.run()
+
+
+def _driver(spec: AdapterSpec) -> Driver:
+    """Open the adapter, without what python-can takes along for a file format: half a second and 100 MB."""
+    sys.modules.setdefault("asammdf", None)  # type: ignore[arg-type]  # "is not installed", for whoever imports it
+    from harness.adapter.driver import Driver
+
+    return Driver(spec)
 
 
 def _first(connection: Connection) -> Open:

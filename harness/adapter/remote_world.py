@@ -79,7 +79,7 @@ class RemoteWorld:
         late = now - self.loop.due
         if late > self._shortest:
             self._leave_out(now, late)
-        if now > self.loop.now:
+        if now >= self.loop.now:
             self.loop.run_until(now)
         if self.output.retry_at <= self._clock():
             self.output.flush()

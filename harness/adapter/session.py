@@ -7,9 +7,8 @@ from collections.abc import Callable
 from itertools import count
 
 from harness.adapter.commands import Command
-from harness.adapter.connection import Connection
 from harness.adapter.items import Done, Report, Sent, Suppressed
-from harness.errors import AdapterLost, SimulationError
+from harness.errors import SimulationError
 from harness.frames import Frame
 from harness.restbus import Tamper
 
@@ -22,13 +21,14 @@ Watcher = Callable[[Report], object]
 class Session:
     """Tickets stand for what is to be heard of later: a change of values, a raw frame, a reset.
 
+    send: gives a command to the process; raises :class:`~harness.errors.AdapterLost` when it is gone.
     lock: to be held while a message changes its own values and tells the process, so that both see one order.
     """
 
-    def __init__(self, connection: Connection, tickets: count[int]) -> None:
+    def __init__(self, send: Callable[[Command], object], tickets: count[int]) -> None:
         self.lock = threading.RLock()
         self.ended = False
-        self._connection, self._tickets = connection, tickets
+        self._send, self._tickets = send, tickets
         self._holders: dict[int, TicketHolder] = {}
         self._watchers: dict[str, Watcher] = {}
         self._numbered: dict[int, tuple[int, Tamper]] = {}  # by identity, and kept, so that it stays one
@@ -52,10 +52,7 @@ class Session:
         """Send a command. Raises :class:`~harness.errors.AdapterLost` when the process is gone."""
         if self.ended:
             raise SimulationError("this world has ended: another one has begun on the same adapter")
-        try:
-            self._connection.send(command)
-        except AdapterLost as error:
-            raise AdapterLost(f"the channel process cannot be told anything: {error}") from error
+        self._send(command)
 
     def apply(self, item: Report, now: int) -> None:
         """Let an item take effect; see :meth:`harness.adapter.client.Adapter.apply`."""
