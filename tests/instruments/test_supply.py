@@ -11,6 +11,7 @@ from emulated import LIMITS, opened, supply_spec
 from harness.errors import ConfigError, InstrumentError, UnitError
 from harness.instruments import InstrumentSpec, open_instrument
 from harness.instruments.hooks import Hooks
+from harness.instruments.port import LONGEST_ANSWER
 from harness.units import A, V, kmh, mA, mV
 from harness.wall import clock_ns
 
@@ -226,7 +227,7 @@ def test_errors_from_before_the_run_are_noted(emulated: Any, notes: list[str]) -
 
 def test_an_answer_without_end_is_cut(supply: Any, emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     supply._port.settings = type(supply._port.settings)()  # two seconds again: the noise takes its time
-    monkeypatch.setattr(emulated, "handle", lambda _: [emulated.send(b"x" * 1000) for _ in range(200)] and b"")
+    monkeypatch.setattr(emulated, "handle", lambda _: emulated.send(b"x" * 2 * LONGEST_ANSWER) or b"")
     with pytest.raises(InstrumentError, match=r"without an end|half an answer"):
         supply.is_on()
 

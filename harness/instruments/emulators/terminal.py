@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from threading import Thread
 
-_ROOM_S = 0.2
+_ROOM_S = 1.0
 
 
 class Terminal:
