@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from statistics import mean
@@ -61,6 +62,19 @@ def test_an_update_keeps_the_place_in_the_sequence(driver: Driver) -> None:
     assert all(each.own for each in seen)
     gaps = [b.time - a.time for a, b in pairwise(seen)]
     assert min(gaps) > 5 * MS, "an update must not send a frame of its own"
+
+
+def test_frames_of_before_an_update_are_still_ours_when_they_are_read_late(driver: Driver) -> None:
+    cyclic = driver.cyclic(sequence(0), 10 * MS)
+    cyclic.start()
+    for base in (1, 2):
+        threading.Event().wait(0.2)
+        cyclic.update(sequence(base))
+    threading.Event().wait(0.2)
+    cyclic.stop()
+    seen = [item for item in rest(driver) if isinstance(item, Heard)]
+    assert {each.frame.data[1] for each in seen} == {0, 1, 2}
+    assert all(each.own for each in seen)
 
 
 def test_256_frames_and_no_more(driver: Driver) -> None:
