@@ -145,3 +145,15 @@ def test_a_closed_world_says_so() -> None:
     loop.close()
     with pytest.raises(SimulationError, match="has been closed"):
         loop.run_until(loop.now + MS)
+
+
+def test_a_closed_loop_runs_nothing_any_more_when_somebody_holds_it() -> None:
+    now, ran = [0], []
+    loop = WallLoop(clock=lambda: now[0])
+    loop.start()
+    loop.after(1_000, lambda: ran.append("late"))
+    loop.close()
+    now[0] = 1_000_000
+    with loop.held():
+        pass
+    assert ran == []

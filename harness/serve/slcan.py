@@ -155,14 +155,16 @@ class SlcanLine:
 
     def _gone(self) -> None:
         """The tester has closed its end: the next one is not to read what is left of it in the terminal."""
-        self._forget()
-        self._begun = b""
-        # Not while a tester is there: between its select() and its read() that would look like an unplugged adapter.
-        tester = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
-        try:
-            termios.tcflush(tester, termios.TCIFLUSH)
-        finally:
-            os.close(tester)
+        with self._lock:
+            self._waiting.clear()
+            self._begun = b""
+            # Not while a tester is there: between its select() and its read() that looks like an unplugged adapter.
+            tester = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
+            try:
+                termios.tcflush(tester, termios.TCIFLUSH)
+            finally:
+                os.close(tester)
+            self.opened = False
 
     # -- writing, from any thread ------------------------------------------------------------------------------------
 

@@ -179,7 +179,8 @@ def test_can_fd_on_a_classic_channel_is_counted_and_breaks_nothing(folder: Path)
 
 # -- load --------------------------------------------------------------------------------------------------------------
 
-FRAMES = st.lists(st.tuples(st.integers(0, 400 * MS), st.integers(0, 5 * MS)), max_size=60)
+GAPS_NS = st.one_of(st.integers(0, 400 * MS), st.sampled_from([0, 50, 100, 150, 900, 950, 1000, 1050]).map(MS.__mul__))
+FRAMES = st.lists(st.tuples(GAPS_NS, st.integers(0, 5 * MS)), max_size=60)
 
 
 @given(FRAMES, st.integers(0, 3_000 * MS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -131,6 +132,28 @@ def test_a_tester_that_does_not_read_loses_the_oldest_and_delays_nobody(outside:
         assert read[-slcan.QUEUE :] == list(range(total - slcan.QUEUE, total))
         outside.send(total)
         assert number_of(bus) == total
+
+
+def test_what_a_tester_has_not_read_is_gone_before_the_next_one_comes(outside: Outside) -> None:
+    def opened() -> int:
+        descriptor = os.open(outside.line.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(descriptor)
+        return descriptor
+
+    first = opened()
+    os.write(first, b"O\rt1232AABB\r")
+    assert outside.came.get(timeout=WAIT_S).id == 0x123
+    outside.send(1)
+    os.close(first)
+    until_closed(outside)
+    # The adapter flushes its terminal right after it has closed the channel; pyserial's flush is not needed for that.
+    second = opened()
+    try:
+        os.write(second, b"V\r")
+        assert select.select([second], [], [], WAIT_S)[0]
+        assert os.read(second, 4096).startswith(b"V1013")
+    finally:
+        os.close(second)
 
 
 def test_bytes_that_come_one_by_one_are_a_frame(outside: Outside) -> None:

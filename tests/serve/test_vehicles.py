@@ -140,8 +140,9 @@ def test_a_testers_frame_at_which_a_model_raises_breaks_the_vehicle_and_not_the_
         seen = len(line.seen)
         line.hand_in(HAZARD)
         assert line.answers(after=seen) == [Answer(Operation.BROKEN, 0, Status.BROKEN)]
+        taken = server.account.taken.count
         line.hand_in(HAZARD)  # a vehicle that stands takes nothing
-        assert server.broken == number
+        assert server.broken == number and server.account.taken.count == taken
         assert line.ask(Operation.NEW_VEHICLE).status is Status.DONE
     assert server.fault is None and "hazard is not wired" in capfd.readouterr().err
 
