@@ -107,12 +107,15 @@ def _adapters(channels: Iterable[str], folder: Path | None, stack: ExitStack) ->
         raise ConfigError(
             f"an emulated adapter needs pseudo-terminals, which this system has none of: {error}"
         ) from error
-    links = None
-    if folder is not None:
+    if folder is None:
+        places: dict[str, Path | None] = dict.fromkeys(channels)
+    else:
         links = Links(folder)
         stack.callback(links.close)
-    for name in channels:
-        yield name, SlcanLine(None if links is None else links.free(name))
+        # All of them first: a new terminal may have the number to which an old link of another channel leads.
+        places = {name: links.free(name) for name in channels}
+    for name, place in places.items():
+        yield name, SlcanLine(place)
 
 
 def _pair(text: str, option: str = "") -> tuple[str, str]:
