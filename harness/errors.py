@@ -117,7 +117,14 @@ class WaitInCallbackError(SimulationError):
 
 
 class IntegrityError(HarnessError, AssertionError):
-    """The world saw what no declared disturbance explains: an unknown or undecodable frame, a wrong protection."""
+    """The world saw what no declared disturbance explains: an unknown or undecodable frame, a wrong protection.
+
+    timed: whether it is a matter of time, such as a late frame, so that a bench that was late itself may explain it.
+    """
+
+    def __init__(self, message: str, *, timed: bool = False) -> None:
+        super().__init__(message)
+        self.timed = timed
 
 
 class ExpectationFailed(HarnessError, AssertionError):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Problem = Kind
 
+TIMED: frozenset[Kind] = frozenset({"cycle", "silence", "e2e", "load", "latency"})
+"""Kinds of violations that are a matter of time."""
+
 
 class Incidents:
     """What went wrong in a world that no expectation asked about, and what the policy only collects.
@@ -85,7 +88,8 @@ class Incidents:
         else:
             error = IntegrityError(
                 f"{text}\n  at: {line}\n  {_span(violation)}\n"
-                "  If the test does this on purpose, declare it: with bench.disturb(...)."
+                "  If the test does this on purpose, declare it: with bench.disturb(...).",
+                timed=violation.kind in TIMED,
             )
         return self.record(error, _claim(violation))
 

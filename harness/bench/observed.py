@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.bench.accounting import Accounting
     from harness.bench.file import Handling, Policy
 
-TIMED: frozenset[Kind] = frozenset({"cycle", "latency"})
+MEASURED: frozenset[Kind] = frozenset({"cycle", "latency"})
 """Kinds of violations whose distance to the limit is a time."""
 
 
@@ -47,7 +47,7 @@ class ObservedIncidents(Incidents):
 
     def violated(self, violation: Violation) -> HarnessError | None:
         """As for every world; but what is nearer to its limit than was measured is a doubt, and no violation."""
-        if self.accounting is None or violation.kind not in TIMED or violation.margin is None or violation.unit != "ms":
+        if self.accounting is None or violation.kind not in MEASURED or violation.margin is None or violation.unit != "ms":
             return super().violated(violation)
         uncertainty = self.accounting.uncertainty(violation.start, violation.end)
         if abs(violation.margin) * 1e6 >= uncertainty:
