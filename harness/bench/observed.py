@@ -47,8 +47,10 @@ class ObservedIncidents(Incidents):
 
     def violated(self, violation: Violation) -> HarnessError | None:
         """As for every world; but what is nearer to its limit than was measured is a doubt, and no violation."""
-        if self.accounting is None or violation.kind not in MEASURED or violation.margin is None or violation.unit != "ms":
+        measured = violation.kind in MEASURED and violation.margin is not None and violation.unit == "ms"
+        if self.accounting is None or not measured:
             return super().violated(violation)
+        assert violation.margin is not None
         uncertainty = self.accounting.uncertainty(violation.start, violation.end)
         if abs(violation.margin) * 1e6 >= uncertainty:
             return super().violated(violation)
