@@ -19,6 +19,7 @@ from harness.errors import (
     ConfigError,
     HarnessError,
     Inconclusive,
+    IntegrityError,
     MonitorViolation,
     StimulatesRecording,
 )
@@ -351,6 +352,8 @@ class Worlds:
         """Why a failure says nothing: during the test the bench itself was too late. None where it was not."""
         if verdict_of(failure) is not Verdict.FAILED and not isinstance(failure, pytest.fail.Exception):
             return None
+        if isinstance(failure, IntegrityError) and not failure.timed:
+            return None  # no lateness makes a checksum wrong
         for share in self.shares:
             world = share.world.bench.world
             if world.live is None:
