@@ -82,6 +82,8 @@ class Driver:
         check_frame(frame, fd=self.spec.fd)
         if self.spec.listen_only:
             raise AdapterError(f"{self.spec} was opened to listen only; {frame} is not sent")
+        if frame.remote and not self._traits.remote:
+            raise AdapterError(f"python-can's interface {self.spec.interface!r} cannot send remote frames: {frame}")
         with self._sending:
             access = self._access()
             if self._echoes is not None:

@@ -36,40 +36,48 @@ Echo = Literal["none", "flagged", "equal"]
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """One interface. The defaults are what can be relied on everywhere.
-
-    uncertainty_ns: error of a stamp before it is mapped to our clock: resolution, interrupt, the adapter's own delay;
-    ns. delay_ns: a frame may be handed over that much later than its stamp says, on an idle computer, ns. options:
-    always given to python-can. bitrate: takes ``bitrate``. data_bitrate: name of that option. clocks_hz: of the
-    controller, for bit timings, the preferred one first. number: its channel is a number. echo_options: what makes own
-    frames come back. echo_may_fail: some of its systems refuse these options. listen_only: what makes it silent; None:
-    it cannot be. send_timeout_s: for ``send``; 0 where a wait would be for something else than room. states: what its
-    ``state`` says of the controller; empty: nothing. lost: frames lost so far, of an open bus. restart: how bus-off is
-    left. needs: what has to be installed, as ``pip`` writes it, or in words; extra: the harness' extra that has it.
-    """
+    """One interface. The defaults are what can be relied on everywhere."""
 
     reading: Reading = "messages"
     stamps: Stamps = "host"
     clock: Clock = "arrival"
     uncertainty_ns: int = 1_000_000
+    """Error of a stamp before it is mapped to our clock, ns: resolution, interrupt, the adapter's own delay."""
     delay_ns: int = 0
+    """A frame may be handed over that much later than its stamp says, ns, on an idle computer."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """Always given to python-can."""
     bitrate: bool = True
+    """It takes ``bitrate``."""
     fd: Fd = "none"
     data_bitrate: str = "data_bitrate"
+    """The name of that option."""
     clocks_hz: tuple[int, ...] = ()
+    """Clocks of its controllers, for bit timings; the preferred one first."""
     number: bool = False
+    """Its channel is a number."""
+    remote: bool = True
+    """Remote frames pass; where not, python-can would send something else."""
     echo: Echo = "none"
     echo_options: Mapping[str, Any] = field(default_factory=dict)
+    """What makes own frames come back."""
     echo_may_fail: bool = False
+    """Some of its systems refuse these options."""
     listen_only: Mapping[str, Any] | None = None
+    """What makes it silent; None: it cannot be."""
     send_timeout_s: float | None = 0.0
+    """For ``send``, s; 0 where a wait would be for something else than room."""
     errors: Errors = "none"
     states: Mapping[BusState | None, ErrorState] = field(default_factory=dict)
+    """What its ``state`` says of the controller; empty: nothing."""
     lost: Callable[[Any], int] | None = None
+    """How many frames an open bus has lost so far; None: it does not say."""
     restart: Literal["reopen", "state", "link"] = "reopen"
+    """How bus-off is left."""
     needs: str = ""
+    """What has to be installed, as ``pip`` writes it, or in words."""
     extra: str = ""
+    """The extra of the harness that has it."""
 
 
 _OWN = {"receive_own_messages": True}
@@ -106,10 +114,10 @@ INTERFACES: Mapping[str, Traits] = MappingProxyType(
             clocks_hz=(80_000_000, 160_000_000), listen_only={"listen_only": True}, needs="pyserial", extra="bench",
         ),
         "serial": Traits(
-            options={"timeout": 0.02}, bitrate=False, send_timeout_s=None, errors="plain",
+            options={"timeout": 0.02}, bitrate=False, remote=False, send_timeout_s=None, errors="plain",
             needs="pyserial", extra="bench",
         ),
-        "socketcand": Traits(**_HARDWARE, bitrate=False, errors="plain"),
+        "socketcand": Traits(**_HARDWARE, bitrate=False, remote=False, errors="plain"),
         # -- from reading python-can and the vendors' documents --------------------------------------------------------
         "pcan": Traits(
             **_HARDWARE, fd="timing",

@@ -14,6 +14,7 @@ import pytest
 from harness.adapter.driver import Driver
 from harness.adapter.items import Heard, Item
 from harness.adapter.spec import AdapterSpec
+from harness.adapter.traits import traits_of
 from harness.errors import AdapterError, BusError
 from harness.frames import FD_LENGTHS, Frame
 from harness.wall import clock_ns
@@ -26,7 +27,7 @@ QUIET_S = 0.3
 class Rig:
     """Two drivers on one bus, and the spec of an adapter on another bus, which nobody opened yet.
 
-    remote: its remote frames work.
+    remote: its remote frames may be tried.
     """
 
     left: Driver
@@ -153,6 +154,12 @@ class DriverConformance:
         if not rig.fd:
             with pytest.raises(BusError, match="channel is classic CAN"):
                 rig.left.send(Frame(0x123, bytes(12), fd=True))
+
+    def test_a_remote_frame_that_would_become_something_else_is_refused(self, rig: Rig) -> None:
+        if not traits_of(rig.left.spec.interface).remote:
+            assert not rig.remote
+            with pytest.raises(AdapterError, match="cannot send remote frames"):
+                rig.left.send(Frame(0x123, remote=True))
 
     def test_a_blocked_reader_wakes_when_the_channel_is_closed(self, rig: Rig) -> None:
         done: list[Item | None] = []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conformance_driver import DriverConformance, Rig
+from socketcand_server import Socketcand
 
 from harness.adapter.driver import Driver
 from harness.adapter.spec import AdapterSpec
@@ -103,3 +104,15 @@ class TestSerial(DriverConformance):
             ]
             # python-can reads the data of a remote frame, which has none.
             yield Rig(opened(stack, specs[0]), opened(stack, specs[1]), specs[2], remote=False)
+
+
+class TestSocketcand(DriverConformance):
+    @pytest.fixture
+    def rig(self) -> Iterator[Rig]:
+        with ExitStack() as stack:
+            server = Socketcand()
+            stack.callback(server.close)
+            options = {"host": "127.0.0.1", "port": server.port}
+            spec = AdapterSpec("body", "socketcand", "can0", 500_000, None, options)
+            elsewhere = AdapterSpec("body", "socketcand", "can1", 500_000, None, options)
+            yield Rig(opened(stack, spec), opened(stack, spec), elsewhere, remote=False)
