@@ -67,8 +67,7 @@ class SlcanLine:
     def send(self, rx: Received) -> None:
         """See :meth:`harness.serve.line.Line.send`."""
         if self.opened:
-            self._queue(line_of(rx.frame) + OK)
-            self.counts.sent += 1
+            self._queue(line_of(rx.frame) + OK, frame=True)
 
     def stop(self) -> None:
         """See :meth:`harness.serve.line.Line.stop`."""
@@ -168,10 +167,11 @@ class SlcanLine:
 
     # -- writing, from any thread ------------------------------------------------------------------------------------
 
-    def _queue(self, line: bytes) -> None:
+    def _queue(self, line: bytes, *, frame: bool = False) -> None:
         with self._lock:
-            if self._closed:
+            if self._closed or (frame and not self.opened):
                 return
+            self.counts.sent += frame
             waited = bool(self._begun or self._waiting)
             self._waiting.append(line)
             if len(self._waiting) > QUEUE and self._waiting.popleft()[:1] in _FRAMES:

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import tty
 from collections.abc import Iterator
 from queue import SimpleQueue
@@ -137,7 +138,7 @@ def test_a_tester_that_does_not_read_loses_the_oldest_and_delays_nobody(outside:
 def test_what_a_tester_has_not_read_is_gone_before_the_next_one_comes(outside: Outside) -> None:
     def opened() -> int:
         descriptor = os.open(outside.line.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        tty.setraw(descriptor)
+        tty.setraw(descriptor, termios.TCSANOW)  # its default flushes, as pyserial does
         return descriptor
 
     first = opened()
