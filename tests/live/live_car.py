@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,9 +34,20 @@ CONFTEST = '''
 """What the suites of the small car have beside the bench."""
 
 import os
+import time
 
 import can
 import pytest
+
+
+def served():
+    """The number of the process that serves, as soon as there is one."""
+    end = time.monotonic() + 30
+    while not os.path.exists("served"):
+        assert time.monotonic() < end, "nobody serves"
+        time.sleep(0.01)
+    with open("served") as file:
+        return int(file.read())
 
 
 def intruder_bus(name="LIVE_PORT"):
@@ -55,16 +66,16 @@ def intruder():
 
 @dataclass
 class Outcome:
-    """What a run of pytest left behind. code: its exit code; negative: the signal that ended it."""
+    """What a run of pytest left behind. code: its exit code; negative: the signal that ended it. evidence: its JSON."""
 
     code: int
     out: str
-    folder: Path
+    evidence: str
 
     @cached_property
     def tests(self) -> dict[str, dict[str, Any]]:
-        """The tests of ``evidence.json`` by their names."""
-        found = json.loads((self.folder / "evidence.json").read_text())["tests"]
+        """The tests by their names."""
+        found = json.loads(self.evidence)["tests"]
         return {each["node"].partition("::")[2]: each for each in found}
 
     @property
@@ -108,7 +119,8 @@ class Running:
             code = self.process.wait(90)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the run hangs:\n{self._out.read_text()}") from None
-        return Outcome(code, self._out.read_text(), self._folder)
+        evidence = self._folder / "evidence.json"
+        return Outcome(code, self._out.read_text(), evidence.read_text() if evidence.exists() else "")
 
     def said(self, text: str) -> None:
         """Wait until a file of that name lies in the project, which its tests made to say something."""
@@ -125,38 +137,56 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 class Served:
-    """``harness simulate`` as a process. options: behind which adapters or interface."""
+    """``harness simulate`` as a process. options: behind which adapters or interface.
+
+    It is started again whenever it has ended, unless the file ``leave`` lies in its folder; the number of the process
+    that serves stands in the file ``served``, which is there as long as it does.
+    """
 
     def __init__(self, bench: Path, *options: str) -> None:
         self._command = [sys.executable, "-m", "harness.cli", "simulate", str(bench), *options]
-        self.start()
+        self._told, self._leave = bench.with_name("served"), bench.with_name("leave")
+        self._closing = False
+        self._process = self._start()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
 
-    def start(self) -> None:
-        """Start it (again), and wait until it serves."""
-        self.process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.strip() == "serving":
-                return
-        raise AssertionError(f"it does not serve: {self.process.wait()}")
-
-    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End it, and wait for its end."""
-        self.process.send_signal(how)
-        self.process.wait(WAIT_S)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+    @property
+    def pid(self) -> int:
+        """Number of the process that serves."""
+        return int(self._told.read_text())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self.process.poll() is None:
-            self.kill()
-        elif self.process.stdout is not None:
-            self.process.stdout.close()
+        self._closing = True
+        self._process.kill()
+        self._keeper.join()
+        self._leave.unlink(missing_ok=True)
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "serving":
+                self._told.with_suffix(".new").write_text(str(process.pid))
+                self._told.with_suffix(".new").rename(self._told)
+                return process
+        raise AssertionError(f"it does not serve: {process.wait()}")
+
+    def _keep(self) -> None:
+        while not self._closing:
+            self._process.wait()
+            self._told.unlink()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            while self._leave.exists() and not self._closing:
+                time.sleep(0.01)
+            if not self._closing:
+                self._process = self._start()
+                if self._closing:  # meanwhile
+                    self._process.kill()
 
 
 class Car:
@@ -170,15 +200,16 @@ class Car:
         (folder / "pytest.ini").write_text(INI)
         (folder / "conftest.py").write_text(CONFTEST.replace("{group}", GROUP))
         self.port = _free_port()
-        self.environment = {
-            name: text for name, text in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")
-        } | {"LIVE_PORT": str(self.port), "HARNESS_LEASES": str(folder / "leases")}
+        self.environment = {name: text for name, text in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")} | {
+            "LIVE_PORT": str(self.port),
+            "HARNESS_LEASES": str(folder / "leases"),
+        }
         self.simulated = self.bench("simulated", None, nodes={"LAMP": "Lamp", "HORN": "Horn"})
 
     # -- bench files ---------------------------------------------------------------------------------------------------
 
     def bench(
-        self, name: str, interface: str | None, *more: str, where: str = "adapters/can",
+        self, name: str, interface: str | None, *more: str, where: str = "./adapters/can",
         nodes: Mapping[str, str] = NODES, served: bool = True, options: str = "",
     ) -> Path:  # fmt: skip
         """Write a bench file. nodes: ``real``, ``absent``, or the class of its model. more: further lines, tables."""
@@ -186,7 +217,7 @@ class Car:
         lines += ['database = "car.dbc"', 'bitrate = "500 kbit/s"']
         if interface is not None:
             lines += ['port = "can"', f'interface = "{interface}"']
-            lines += [f'channel = "{where if interface != "slcan" else f"./{where}"}"']
+            lines += [f'channel = "{where}"']
             lines += [f"options = {{ {options} }}"]
         lines += ["[plant]", 'model = "car_models:Garage"']
         for node, what in nodes.items():
@@ -199,7 +230,7 @@ class Car:
         path.write_text("\n".join(lines) + "\n")
         return path
 
-    def slcan(self, name: str = "slcan", *more: str, where: str = "adapters/can", **options: Any) -> Path:
+    def slcan(self, name: str = "slcan", *more: str, where: str = "./adapters/can", **options: Any) -> Path:
         """A bench behind the emulated adapter."""
         return self.bench(name, "slcan", *more, where=where, **options)
 
@@ -221,7 +252,7 @@ class Car:
 
     def start(self, bench: Path, body: str, *options: str, **environment: str) -> Running:
         """Start a run of a suite in a process of its own."""
-        head = "import os, signal, sys, time\nimport pytest\nfrom harness import *\nfrom harness.errors import *\n"
+        head = "import os, signal, sys, time\nimport pytest\nfrom conftest import *\nfrom harness import *\nfrom harness.errors import *\n"
         (self.folder / "test_it.py").write_text(f'"""A suite."""\n{head}\n{body}')
         (self.folder / "evidence.json").unlink(missing_ok=True)
         return Running(self.folder, ["--bench", str(bench), *options], self.environment | environment)
