@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ANSWER_LIMIT_NS = 2_000_000_000
 """A served vehicle that has not answered by then is gone, or stands."""
 
-POLL_NS = 100_000_000
+POLL_NS = 50_000_000
 """How often it is asked how late it was, ns."""
 
 SENT_LIMIT_NS = 30_000_000_000

@@ -67,7 +67,6 @@ def traffic(world: World, name: str) -> Traffic:
     """
     uncertainty = None
     if world.live is not None:
-        world.live.accounting.settle()
         uncertainty = world.live.accounting.uncertainty
     if name in world.channels:
         frames = tuple(world.channels[name].network.trace.frames)

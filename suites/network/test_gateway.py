@@ -227,11 +227,13 @@ def test_only_right_pedal_frames_are_forwarded(
     """Of any mix of right and wrong pedal frames the wrong ones are not copied, and the right ones are."""
     wrong = {"checksum": WrongCrc, "counter": WrongCounter}
     with open_bench() as bench:
-        bench.wait(105 * ms)
-        begin = bench.now
+        bench.wait(95 * ms)
+        next_frame = bench.signal("BrakePedal").received()
+        bench.wait_until(next_frame, timeout=20 * ms)
+        begin = bench.now + 1 * ms
         for kind in frames:
             with bench.disturb(*([wrong[kind]("Pedals", count=1)] if kind in wrong else [])):
-                bench.wait(10 * ms)
+                bench.wait_until(next_frame, timeout=20 * ms)
         bench.wait(5 * ms)
         copied = forwarded(bench, "Pedals", begin)
         assert len(copied) >= len(frames)
