@@ -50,6 +50,7 @@ class LineAccess:
         self._rest = b""  # the beginning of a line that has not ended
         self._unsent = b""  # the end of a line whose beginning the port has taken
         self._settled = clock() + SETTLING_NS
+        self._sending = False
 
     def read(self, timeout_s: float) -> list[Item]:
         """See :meth:`harness.adapter.access.Access.read`."""
@@ -69,6 +70,7 @@ class LineAccess:
 
     def write(self, frame: Frame) -> bool:
         """See :meth:`harness.adapter.access.Access.write`."""
+        self._sending = True
         return self._send(line_of(frame) + b"\r")
 
     def wake(self) -> None:
@@ -151,8 +153,8 @@ class LineAccess:
         return self._unreadable(line, arrival) if frame is None else [Heard(arrival, frame)]
 
     def _refused(self, line: bytes, arrival: int) -> list[Item]:
-        if arrival < self._settled:
-            return []
+        if not self._sending or arrival < self._settled:
+            return []  # it is python-can's opening commands that it refuses: it was open already
         what = "a frame or command: its send buffer is full, or it is not on the bus"
         return [Error(arrival, "bus", f"the adapter refuses {what}{f' ({line!r})' if line else ''}")]
 

@@ -177,7 +177,6 @@ def test_closing_does_not_wait_for_an_adapter_that_takes_nothing(bus: SerialBus,
 @pytest.mark.usefixtures("settled")
 def test_what_is_no_frame_is_told_and_the_rest_is_read(bus: SerialBus, plug: Callable[..., Driver]) -> None:
     driver = plug()
-    rest(driver)
     bus.say("one", b"t1232AABB\rt12\r\xff\xfe\rt1230\r")
     bus.say("one", b"?" * (LONGEST_LINE + 1))
     items = rest(driver)
@@ -256,10 +255,10 @@ def test_a_line_is_sent_as_a_whole_or_not_at_all() -> None:
 @pytest.mark.usefixtures("settled")
 def test_a_refusal_is_told(bus: SerialBus, plug: Callable[..., Driver]) -> None:
     driver = plug()
-    rest(driver)
+    until(lambda: bus.written["one"][-2:] == [b"O", b"O"])
     bus.answer = lambda line: b"\a"
     assert driver.send(Frame(0x123))
-    (item,) = rest(driver)
+    item = driver.receive(WAIT_S)
     assert isinstance(item, Error) and item.kind == "bus" and "refuses" in item.text
 
 
@@ -308,3 +307,13 @@ def test_listening_is_asked_of_the_adapter(bus: SerialBus) -> None:
 
 def test_the_latency_of_a_chip_that_linux_does_not_know() -> None:
     assert latency_ns("/dev/there-is-no-such-port") == 0
+
+
+def test_a_port_that_cannot_be_waited_for() -> None:
+    """As on Windows; pyserial's ``loop://`` gives back what is written to it."""
+    driver = Driver(AdapterSpec("body", "slcan", "loop://", 500_000))
+    send(driver, Frame(0x123, b"\x01"))
+    send(driver, Frame(0x124))
+    assert [each.frame for each in heard(driver, 2)] == [Frame(0x123, b"\x01"), Frame(0x124)]
+    assert driver.receive(0.05) is None
+    driver.close()
