@@ -97,9 +97,8 @@ class Listening:
 
     def shot(self, wanted: Wanted) -> Snapshot:
         """What is to be shown now."""
-        now = clock_ns()  # before the fold, or what is to come would be older than nothing
         self.fold()
-        return snapshot(self._observation, now, wanted)
+        return snapshot(self._observation, clock_ns(), wanted)
 
     def _begun(self) -> Observation:
         stamps = {channel: adapter.capabilities.stamps for channel, adapter in self._adapters.items()}
