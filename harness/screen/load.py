@@ -45,14 +45,17 @@ class Load:
             newest = parts[-1]
             parts[-1] = _Part(newest.number, newest.busy_ns + busy_ns, newest.frames + 1)
             return
-        # The windows up to the new part are complete: the last of them that held all kept parts was the fullest.
-        self._look()
+        if parts:
+            self._look(parts[-1].number)
         parts.append(_Part(number, busy_ns, 1))
-        while parts[0].number <= number - PARTS:
+        # While the newest part goes on, the window before it is asked for.
+        while parts[0].number < number - PARTS:
             parts.popleft()
 
-    def _look(self) -> None:
-        self.peak = max(self.peak, sum(part.busy_ns for part in self._parts) / (PARTS * PART_NS))
+    def _look(self, last: int) -> None:
+        """The window that ends with the part ``last`` is complete."""
+        busy = sum(part.busy_ns for part in self._parts if part.number > last - PARTS)
+        self.peak = max(self.peak, busy / (PARTS * PART_NS))
 
     def at(self, now: int) -> tuple[float, int]:
         """Busy share (0 to 1) and frames per second of the last whole second before ``now`` ns; or of what there was.
