@@ -22,7 +22,7 @@ def install(folder: Path) -> None:
 
 
 class FaultyBus(slcanBus):
-    """orders: the folder. What is ordered once is done once; ``full``, ``off`` and ``gone`` last as long as their file."""
+    """orders: the folder. ``full``, ``off`` and ``gone`` last as long as their file, all else is done once."""
 
     def __init__(self, channel: str, orders: str, **options: Any) -> None:
         self._orders = Path(orders)

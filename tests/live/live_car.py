@@ -34,10 +34,14 @@ CONFTEST = '''
 """What the suites of the small car have beside the bench."""
 
 import os
+import signal
+import sys
 import time
 
 import can
 import pytest
+
+CONFIGS, LATER = [], []
 
 
 def served():
@@ -52,6 +56,21 @@ def served():
 
 def intruder_bus(name="LIVE_PORT"):
     return can.Bus(interface="udp_multicast", channel="{group}", port=int(os.environ[name]), fd=False)
+
+
+def pytest_configure(config):
+    CONFIGS.append(config)
+
+
+def pytest_runtest_logfinish(nodeid):
+    """Between two tests: do what the last one has asked for, and wait until its world has seen what comes of it."""
+    while LATER:
+        LATER.pop()()
+        worlds = CONFIGS[0].pluginmanager.get_plugin("harness-run").worlds
+        end = time.monotonic() + 20
+        while not worlds.between and time.monotonic() < end:
+            worlds.collect_between()
+            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -213,7 +232,7 @@ class Car:
         nodes: Mapping[str, str] = NODES, served: bool = True, options: str = "",
     ) -> Path:  # fmt: skip
         """Write a bench file. nodes: ``real``, ``absent``, or the class of its model. more: further lines, tables."""
-        lines = [f'name = "{name}"', *(each for each in more if not each.startswith("[")), "[channels.can]"]
+        lines = [f'name = "{name}"', *(each for each in more if not each.lstrip().startswith("[")), "[channels.can]"]
         lines += ['database = "car.dbc"', 'bitrate = "500 kbit/s"']
         if interface is not None:
             lines += ['port = "can"', f'interface = "{interface}"']
@@ -225,7 +244,7 @@ class Car:
             lines += [f"[nodes.{node}]", model]
         if interface is not None and served:
             lines += ["[served]", 'channel = "can"']
-        lines += [each for each in more if each.startswith("[")]
+        lines += [each for each in more if each.lstrip().startswith("[")]
         path = self.folder / f"{name}.toml"
         path.write_text("\n".join(lines) + "\n")
         return path
@@ -252,7 +271,7 @@ class Car:
 
     def start(self, bench: Path, body: str, *options: str, **environment: str) -> Running:
         """Start a run of a suite in a process of its own."""
-        head = "import os, signal, sys, time\nimport pytest\nfrom conftest import *\nfrom harness import *\nfrom harness.errors import *\n"
+        head = "from conftest import *\nfrom harness import *\nfrom harness.errors import *\n"
         (self.folder / "test_it.py").write_text(f'"""A suite."""\n{head}\n{body}')
         (self.folder / "evidence.json").unlink(missing_ok=True)
         return Running(self.folder, ["--bench", str(bench), *options], self.environment | environment)

@@ -1,4 +1,4 @@
-"""What breaks in the test's own process, or in those that belong to it: red, or blocked, in the test that was running."""
+"""What breaks in the test's own process or in those that belong to it is red, or blocked, in the running test."""
 
 from __future__ import annotations
 
