@@ -18,9 +18,6 @@ from harness.wall import clock_ns
 Receive = Callable[[Frame, int], None]
 """Called with a frame from outside and when it was read, or stamped, ns of :func:`~harness.wall.clock_ns`."""
 
-STAMPING = frozenset({"udp_multicast", "socketcan"})
-"""python-can's interfaces whose time stamps are the kernel's, of the system's clock."""
-
 _RETRY_S = 0.2
 _OLDEST_STAMP_NS = 10_000_000_000  # a stamp that is older, or from the future, comes from a clock that was set
 
@@ -75,7 +72,7 @@ class InterfaceLine:
     """A line over a python-can interface: the server is one of its nodes.
 
     echoing: what is sent comes back as if it were received (:data:`harness.adapter.echoes.ECHOING`). stamping: frames
-    have the kernel's time stamps (:data:`STAMPING`), so it is known how long they waited to be read.
+    have the kernel's time stamps, of the system's clock, so it is known how long they waited to be read.
     """
 
     def __init__(self, bus: can.BusABC, name: str, *, fd: bool, echoing: bool = False, stamping: bool = False) -> None:

@@ -14,9 +14,10 @@ import can
 
 from harness.adapter.echoes import ECHOING
 from harness.adapter.scheduling import hurry, settle
+from harness.adapter.traits import traits_of
 from harness.bench.blueprint import Blueprint
-from harness.errors import ConfigError
-from harness.serve.line import STAMPING, InterfaceLine, Line
+from harness.errors import ConfigError, MissingExtra
+from harness.serve.line import InterfaceLine, Line
 from harness.serve.server import Server
 
 SHORT_COLLECTIONS = (1_000, 20, 1_000)
@@ -71,6 +72,7 @@ def _lines(chosen: argparse.Namespace, blueprint: Blueprint, stack: ExitStack) -
         return
     if chosen.links is not None:
         raise ConfigError("--links goes with --slcan: only emulated adapters have terminals to link to")
+    traits = traits_of(chosen.interface)
     for name, where in wanted.items():
         spec = specs[name]
         fd = spec.data_bitrate is not None
@@ -84,7 +86,7 @@ def _lines(chosen: argparse.Namespace, blueprint: Blueprint, stack: ExitStack) -
                 f"{chosen.interface}:{where}",
                 fd=fd,
                 echoing=chosen.interface in ECHOING,
-                stamping=chosen.interface in STAMPING,
+                stamping=traits.stamps == "kernel" and traits.clock == "unix",
             ),
         )
 
@@ -94,6 +96,9 @@ def _open(interface: str, channel: str, options: dict[str, object]) -> can.BusAB
         options = {key: int(str(value)) if str(value).isdecimal() else value for key, value in options.items()}
         return can.Bus(interface=interface, channel=channel, **options)  # type: ignore[arg-type]
     except (can.CanError, OSError, ValueError, TypeError) as error:
+        extra = traits_of(interface).extra
+        if extra and isinstance(error, can.CanInterfaceNotImplementedError):
+            raise MissingExtra(f"interface {interface!r}", extra) from error
         raise ConfigError(
             f"interface {interface!r} cannot open {channel!r}: {type(error).__name__}: {error}"
         ) from error

@@ -185,11 +185,7 @@ def test_only_serial_ports_are_leased() -> None:
 
 
 def command(*options: str) -> list[str]:
-    code = (
-        "import argparse, sys\nfrom harness.screen import cli_monitor\nparser = argparse.ArgumentParser()\n"
-        "cli_monitor.add_options(parser)\nsys.exit(cli_monitor.run(parser.parse_args()))"
-    )
-    return [sys.executable, "-c", code, *options]
+    return [sys.executable, "-m", "harness.cli", "monitor", *options]
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import can
@@ -172,6 +174,13 @@ def test_what_cannot_be_served(options: list[str], why: str) -> None:
     code, errors = Command.refused(*options)
     assert code == 2
     assert why in errors and "Traceback" not in errors
+
+
+def test_an_interface_that_needs_an_optional_package_names_the_extra() -> None:
+    code = "import sys; sys.modules['msgpack'] = None; from harness.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "simulate", str(BENCH), "--interface", "udp_multicast"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "vehicle-harness[bench]" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_stick_is_pulled(blueprint: Blueprint) -> None:
