@@ -16,6 +16,9 @@ from harness.loop import Loop, Owner
 from harness.restbus import MessagePlan, ScheduledMessage, Tamper, Transmitter
 from harness.units import time_text
 
+HOLD_NS = 2_000_000
+"""After so long with frames to send, commands and reports get their turn, ns; what is due at one instant goes first."""
+
 
 class TimedLoop(Loop):
     """A loop that can be asked when to run it."""
@@ -63,6 +66,7 @@ class RemoteWorld:
             )
             for node, each in plans.items()
         }
+        self._enough_at = 0
         self._tampers: dict[int, Tamper] = {}
 
     # -- time ----------------------------------------------------------------------------------------------------------
@@ -74,15 +78,21 @@ class RemoteWorld:
         return min(self._origin + due, self.output.retry_at) if due < FOREVER else self.output.retry_at
 
     def advance(self) -> None:
-        """Send what is due by now."""
-        now = self._clock() - self._origin
+        """Send what is due by now, as far as that does not take much longer than :data:`HOLD_NS`."""
+        begin = self._clock()
+        self._enough_at = begin + HOLD_NS
+        now = begin - self._origin
         late = now - self.loop.due
         if late > self._shortest:
             self._leave_out(now, late)
         if now >= self.loop.now:
-            self.loop.run_until(now)
+            self.loop.run_until(now, self._enough)
         if self.output.retry_at <= self._clock():
             self.output.flush()
+
+    def _enough(self) -> bool:
+        """Whether the others have to get their turn before the rest of what is due."""
+        return self._clock() >= self._enough_at
 
     def _leave_out(self, now: int, late: int) -> None:
         count, messages = 0, 0

@@ -450,7 +450,7 @@ def test_commands_get_through_when_there_is_no_time_to_spare(monkeypatch: pytest
     driver = ScriptedDriver()
 
     def slowly(frame: Frame) -> bool:
-        time.sleep(0.000_5)  # 40 messages of 10 ms need twice the time there is
+        time.sleep(0.002)  # 40 messages of 10 ms need eight times the time there is
         return True
 
     driver.take = slowly
@@ -462,6 +462,9 @@ def test_commands_get_through_when_there_is_no_time_to_spare(monkeypatch: pytest
         change = body.message("Spread3").send_now()
         world.until(lambda: change.delivered is not None)
         adapter.end()
+        times = [batch.complete_ns for batch in world.batches]
+        steps = sorted(after - before for before, after in pairwise(times))
+        assert steps[len(steps) // 2] < 40 * MS, "mostly 4 ms; a round of all messages takes 80 ms"
         assert "were left out: the process that sends them stood still" in world.trouble(fatal=False)
 
 
