@@ -40,13 +40,15 @@ class FollowingLoop(WallLoop):
         super().__init__(clock)
         self._complete = dict.fromkeys(channels, 0)
         self._fed_at = dict.fromkeys(self._complete, 0)
+        self._looked_at = 0
 
     def start_at(self, origin_ns: int) -> None:
         """Let time pass; 0 was at ``origin_ns`` of the clock. Raises as :meth:`WallLoop.start` does."""
         with self._lock:
             self.start()
             self._origin = origin_ns
-            self._fed_at = dict.fromkeys(self._complete, self._clock())
+            self._looked_at = self._clock()
+            self._fed_at = dict.fromkeys(self._complete, self._looked_at)
 
     @property
     def elapsed(self) -> int:
@@ -81,6 +83,10 @@ class FollowingLoop(WallLoop):
     def _sleep_s(self) -> float:
         # Only a channel makes time pass, and feeding wakes; but one that says nothing has to be noticed.
         now = self._clock()
+        if now - self._looked_at > 2 * LONGEST_SLEEP_S * 1e9:
+            # This process itself stood still, as in a debugger: what was said meanwhile has yet to be read.
+            self._fed_at = dict.fromkeys(self._fed_at, now)
+        self._looked_at = now
         for channel, fed_at in self._fed_at.items():
             if now - fed_at > STALLED_NS:
                 self.failure = self.failure or AdapterLost(
