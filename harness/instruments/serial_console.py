@@ -161,14 +161,13 @@ class SerialConsole:
         now = clock_ns()
         with self._changed:
             *ended, rest = (self._rest + data).split(b"\n")
-            while len(rest) > LONGEST_LINE:
-                ended.append(rest[:LONGEST_LINE])
-                rest = rest[LONGEST_LINE:]
-            if last and rest:
-                ended.append(rest)
-                rest = b""
-            self._rest = rest
-            lines = [ConsoleLine(now, self._text(raw.removesuffix(b"\r"), last=True)) for raw in ended]
+            parts = [part for line in ended for part in _cut(line)]
+            *cut, self._rest = _cut(rest)
+            parts += cut
+            if last and self._rest:
+                parts.append(self._rest)
+                self._rest = b""
+            lines = [ConsoleLine(now, self._text(part.removesuffix(b"\r"), last=True)) for part in parts]
             self._lines += lines
             self._count += len(lines)
             self._changed.notify_all()
@@ -215,3 +214,8 @@ class SerialConsole:
             raise self._port.error("its reader is dead")
         if self._closing:
             raise self._port.error("it has been disconnected")
+
+
+def _cut(line: bytes) -> list[bytes]:
+    """A line in parts that are not too long; one part at least."""
+    return [line[at : at + LONGEST_LINE] for at in range(0, len(line), LONGEST_LINE)] or [b""]

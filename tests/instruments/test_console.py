@@ -177,6 +177,13 @@ def test_a_line_without_end_is_cut(console: Any, ecu: Any, ears: Ears) -> None:
     assert [len(line.text) for line in console.lines] == [LONGEST_LINE, 100]
 
 
+def test_a_line_that_is_too_long_is_cut(console: Any, ecu: Any) -> None:
+    """However its bytes arrive: here most of them are there before the console looks."""
+    ecu.send(b"a" * LONGEST_LINE * 3 + b"b\nend\n")
+    console.expect("^end$", within=WAIT)
+    assert [len(line.text) for line in console.lines] == [LONGEST_LINE] * 3 + [1, 3]
+
+
 def test_many_lines_are_all_recorded(console: Any, ecu: Any, ears: Ears) -> None:
     for number in range(2000):
         ecu.print(f"line {number}\r\n")
