@@ -76,7 +76,8 @@ class Table:
 
     def tables(self, key: str) -> dict[str, Table]:
         content = self.take(key, dict, {})
-        return {name: Table(self.path, f"{key}.{name}", value) for name, value in content.items()}
+        where = f"{self.where}.{key}" if self.where else key
+        return {name: Table(self.path, f"{where}.{name}", value) for name, value in content.items()}
 
     def done(self) -> None:
         for key in self.content:
