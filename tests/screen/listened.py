@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from harness.adapter.items import Heard
 from harness.bench import Blueprint
-from harness.bench.file import BenchFile
 from harness.frames import Frame
 from harness.restbus.plan import MessagePlan
 from harness.screen.observed import Observation, ObservedChannel
@@ -34,11 +34,14 @@ def bench_file(folder: Path, interface: str = "virtual", where: str = "garage", 
     return path
 
 
+@cache
+def _loaded(folder: Path, more: str) -> Blueprint:
+    return Blueprint.load(bench_file(folder, more=more))
+
+
 def observed(folder: Path, more: str = "") -> tuple[Observation, ObservedChannel]:
     """An observation of that bench from time 0 on, and its channel."""
-    blueprint = Blueprint.load(bench_file(folder, more=more))
-    assert isinstance(blueprint.file, BenchFile)
-    observation = Observation(blueprint, {"can": "kernel"}, 0)
+    observation = Observation(_loaded(folder, more), {"can": "kernel"}, 0)
     return observation, observation.channels["can"]
 
 

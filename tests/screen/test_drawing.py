@@ -174,6 +174,7 @@ def test_other_keys_do_what_the_last_line_says() -> None:
     assert pressed("s").wanted.text == pressed("a").wanted.text == "lamp"
 
 
+@settings(deadline=None)
 @given(st.lists(KEYS), st.integers(0, 50), st.integers(1, 20))
 def test_the_selection_stays_in_sight(keys: list[str], rows: int, height: int) -> None:
     controls = pressed(*keys)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.screen import controls
 from harness.screen.keyboard import keys_of
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_whatever_comes_is_taken_apart(text: str) -> None:
     keys = keys_of(text)
     assert len(keys) <= len(text) and all(keys)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["\x1b[A", "\x1b[B", "\x1b[5~", "\x1b[6~", "\x1bOH", "q", "\r", "\x7f", "ö"])))
 def test_keys_that_come_together_are_told_apart(parts: list[str]) -> None:
     single = {

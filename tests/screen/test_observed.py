@@ -6,7 +6,7 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from listened import MS, heard, observed, pedals
 
@@ -44,6 +44,7 @@ def plans(bench: tuple[Observation, ObservedChannel]) -> ObservedChannel:
 KINDS = st.sampled_from(["next", "next", "next", "jump", "crc", "short", "remote"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(KINDS, st.integers(1, 120 * MS)), max_size=40))
 def test_wrong_frames_and_gaps_are_counted_as_they_come(
     folder: Path, plans: ObservedChannel, events: list[tuple[str, int]]
@@ -143,6 +144,7 @@ def test_stimulation_is_known_where_a_vehicle_is_served_and_nowhere_else(folder:
         assert (channel.stimulations, len(channel.unknown)) == ((2, 0) if known else (0, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3 * MOST_UNKNOWN), max_size=40), st.integers(0, MOST_UNKNOWN))
 def test_unknown_identifiers_are_counted_each_up_to_a_bound(folder: Path, keys: list[int], others: int) -> None:
     _, channel = observed(folder)
@@ -183,6 +185,7 @@ GAPS_NS = st.one_of(st.integers(0, 400 * MS), st.sampled_from([0, 50, 100, 150, 
 FRAMES = st.lists(st.tuples(GAPS_NS, st.integers(0, 5 * MS)), max_size=60)
 
 
+@settings(deadline=None)
 @given(FRAMES, st.integers(0, 3_000 * MS))
 def test_load_is_that_of_the_last_whole_second(frames: list[tuple[int, int]], later: int) -> None:
     load = Load()
@@ -204,6 +207,7 @@ def test_load_is_that_of_the_last_whole_second(frames: list[tuple[int, int]], la
         assert (share, rate) == (0.0, 0)
 
 
+@settings(deadline=None)
 @given(FRAMES)
 def test_the_peak_is_that_of_the_fullest_second_before_the_newest_tenth(frames: list[tuple[int, int]]) -> None:
     load = Load()
@@ -234,6 +238,7 @@ def test_a_channels_load_is_made_of_exact_frame_lengths(folder: Path) -> None:
 # -- what is measured --------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1 * MS, 50 * MS), min_size=1, max_size=120))
 def test_mean_and_jitter_are_those_of_the_gaps(folder: Path, gaps: list[int]) -> None:
     observation, channel = observed(folder)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from listened import MS, heard, observed, pedals
 
@@ -63,6 +63,7 @@ def matches(row: MessageRow, word: str) -> bool:
     return any(word.casefold() in text.casefold() for text in texts)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["brake", "GW", "body", "Lamp", "0x1", "zzz", "e"]), max_size=2),
     st.sampled_from(Sort),

@@ -18,7 +18,7 @@ import pytest
 from harness.frames import Frame, Received
 from harness.wall import clock_ns
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 pytest.importorskip("serial", reason="python-can's slcan driver needs pyserial")
 slcan = pytest.importorskip("harness.serve.slcan", reason="pseudo-terminals exist on POSIX only")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.serve.lateness import STEP_NS, Account, Lateness
@@ -10,6 +10,7 @@ from harness.serve.lateness import STEP_NS, Account, Lateness
 LATE_NS = st.integers(0, 99_000_000)
 
 
+@settings(deadline=None)
 @given(st.lists(LATE_NS, min_size=1, max_size=200), st.sampled_from([0.0, 0.5, 0.9, 0.99, 1.0]))
 def test_a_share_of_all_stays_below_its_quantile(late_ns: list[int], share: float) -> None:
     late = Lateness()
@@ -33,6 +34,7 @@ def test_what_is_later_than_the_scale_is_still_the_worst() -> None:
     assert late.worst_ns == late.quantile(0.5) == 5_000_000_000
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["sent", "taken", "answered", "started"]), LATE_NS)))
 def test_the_worst_of_all_kinds_is_told_once(happened: list[tuple[str, int]]) -> None:
     account = Account()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import can
 import pytest
-from serving import Command, plugged
+from serving import WAIT_S, Command, plugged
 
 from harness.errors import ConfigError
 
@@ -22,7 +22,7 @@ def test_links_stand_for_the_terminals_as_long_as_the_server_runs(tmp_path: Path
             for place in served.channels.values():
                 assert Path(place).is_symlink()
                 with plugged(place) as bus:
-                    assert bus.recv(10.0) is not None
+                    assert bus.recv(WAIT_S) is not None
             assert served.end()[0] == 0
         assert list(folder.iterdir()) == []
 
@@ -35,7 +35,7 @@ def test_what_a_killed_server_has_left_is_replaced_and_what_a_living_one_has_is_
         with pytest.raises(ConfigError, match="another server that runs has its links there"):
             links.Links(tmp_path)
         with plugged(living.channels["body"]) as bus:
-            assert bus.recv(10.0) is not None
+            assert bus.recv(WAIT_S) is not None
         assert living.end()[0] == 0
 
 

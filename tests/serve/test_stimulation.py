@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.adapter.stimulation import ANSWER_ID, REQUEST_ID, Answer, Request, Status, subject_of
@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 BYTE, WORD, SINGLE = st.integers(0, 255), st.integers(0, 0xFFFF), st.floats(width=32, allow_nan=False)
 
 
+@settings(deadline=None)
 @given(BYTE, BYTE, WORD, SINGLE)
 def test_requests_come_back_from_their_frames(operation: int, number: int, subject: int, value: float) -> None:
     request = Request(operation, number, subject, value)
@@ -22,6 +23,7 @@ def test_requests_come_back_from_their_frames(operation: int, number: int, subje
     assert Answer.of(request.frame()) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 127), BYTE, st.sampled_from(Status), SINGLE)
 def test_answers_come_back_from_their_frames(operation: int, number: int, status: Status, value: float) -> None:
     answer = Answer(operation, number, status, value)
@@ -29,6 +31,7 @@ def test_answers_come_back_from_their_frames(operation: int, number: int, status
     assert Request.of(answer.frame()) is None
 
 
+@settings(deadline=None)
 @given(st.builds(Frame, st.sampled_from([REQUEST_ID, ANSWER_ID, 0x123]), st.binary(max_size=8), st.booleans()))
 def test_other_frames_are_none(frame: Frame) -> None:
     for kind in (Request, Answer):
