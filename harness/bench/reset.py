@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.bench.file import NodeState
+from harness.bench.file import NodeState, Policy
 from harness.bench.live_spec import ResetBy, ResetSpec
 from harness.errors import Blocked
 from harness.frames import EXTENDED, Frame, Received, id_text
@@ -22,57 +22,113 @@ ANSWER_LIMIT_NS = 1_000_000_000
 ECU_RESET = bytes.fromhex("02 11 01") + b"\0" * 5
 """ECUReset, hardReset, in a single frame (ISO 14229-1:2020, 10.3; ISO 15765-2:2016, 9.6.2)."""
 
+GONE_CYCLES = 3
+"""A node that was silent for so many of its fastest cycles had gone."""
+
 
 def reset_device(bench: Bench) -> None:
     """Reset the device under test, and wait until all real nodes are heard again.
 
-    Raises :class:`~harness.errors.Blocked` when a node is not back in time, or the device refuses.
+    It must be seen to go: while supply or key are off, a real node has to fall silent; after a frame or a diagnostic
+    request it has to be heard after it was silent, or after ``off_for``, as a fast device leaves no gap. What it sends
+    meanwhile is judged by nobody. Raises :class:`~harness.errors.Blocked` when the device does not go, when a node is
+    not back in time, or the device refuses.
     """
     spec = bench.world.blueprint.file.reset
     if spec.by in ("none", "served"):
         return  # a served vehicle is renewed before the world begins
-    heard = _listen(bench)
-    began = bench.world.loop.now
-    _RESETS[spec.by](bench, spec)
-    heard.clear()
-    asked = bench.world.loop.now
-    missing = _missing(bench, heard)
-    bench.world.loop.run_until(asked + spec.within_ns, lambda: not missing())
-    left = missing()
-    if left:
-        raise Blocked(
-            f"reset by {spec.by}: {', '.join(left)} {'was' if len(left) == 1 else 'were'} not heard again within "
-            f"{time_text(spec.within_ns)}; is the device powered, and are its nodes real ones of this bench?"
-        )
-    took = bench.world.loop.now - asked
-    whole = time_text(took + asked - began)
-    bench.note(f"reset by {spec.by}: all real nodes heard again {time_text(took)} after it ({whole} in all)")
+    policy, bench.incidents.policy = bench.incidents.policy, Policy.ignoring()
+    presence = _Presence(bench)
+    try:
+        _reset(bench, spec, presence)
+    finally:
+        presence.close()
+        bench.incidents.policy = policy
+        bench.latest = None  # what resets the device is no stimulus of the test
     for node in bench.world.nodes.values():
         if node.spec.state is NodeState.REAL:
             for transmitter in node.transmitters.values():
                 transmitter.reset()
 
 
-def _listen(bench: Bench) -> set[str]:
-    heard: set[str] = set()
+def _reset(bench: Bench, spec: ResetSpec, presence: _Presence) -> None:
+    loop = bench.world.loop
+    began = loop.now
+    _RESETS[spec.by](bench, spec)
+    asked = loop.now
+    since = asked
+    if spec.by in ("power cycle", "key cycle"):
+        if presence.last and not presence.silent(asked):
+            raise Blocked(
+                f"reset by {spec.by}: {_names(presence.last)} went on sending while it was off for "
+                f"{time_text(spec.off_ns)}: is it really supplied by what was switched, and long enough?"
+            )
+    elif not loop.run_until(asked + spec.off_ns, lambda: presence.returned and not presence.missing(asked)):
+        since = asked + spec.off_ns
+    loop.run_until(asked + spec.within_ns, lambda: not presence.missing(since))
+    missing = presence.missing(since)
+    if missing:
+        raise Blocked(
+            f"reset by {spec.by}: {_names(missing)} {'was' if len(missing) == 1 else 'were'} not heard again within "
+            f"{time_text(spec.within_ns)}; is the device powered, and are its nodes real ones of this bench?"
+        )
+    took, whole = time_text(loop.now - asked), time_text(loop.now - began)
+    heard = "all real nodes heard again" if presence.last else "no real node sends by itself, so nothing confirms it,"
+    bench.note(f"reset by {spec.by}: {heard} {took} after it ({whole} in all); {presence}")
 
-    def hear(rx: Received) -> None:
-        heard.add(rx.sender)
 
-    for channel in bench.world.channels.values():
-        channel.bus.observe(hear)
-    return heard
+class _Presence:
+    """When the real nodes were heard, of those that send anything by themselves."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._loop = bench.world.loop
+        now = self._loop.now
+        self._gone: dict[str, int] = {}
+        """How long a silence has to be to count, by node, ns."""
+        for node in bench.world.nodes.values():
+            messages = [tx.plan.cycle_ns for transmitter in node.transmitters.values() for tx in transmitter.messages]
+            cycles = [cycle for cycle in messages if cycle]
+            if node.spec.state is NodeState.REAL and cycles:
+                self._gone[node.name] = GONE_CYCLES * min(cycles)
+        self.last = dict.fromkeys(self._gone, now)
+        """When each was heard last, ns."""
+        self._silences: dict[str, int] = {}
+        self._cancel = [channel.bus.observe(self._hear) for channel in bench.world.channels.values()]
+
+    def close(self) -> None:
+        """Listen no more."""
+        for cancel in self._cancel:
+            cancel()
+
+    def _hear(self, rx: Received) -> None:
+        node = rx.sender
+        if node in self.last:
+            silence = rx.time - self.last[node]
+            if silence >= max(self._gone[node], self._silences.get(node, 0)):
+                self._silences[node] = silence
+            self.last[node] = rx.time
+
+    @property
+    def returned(self) -> bool:
+        """Whether any of them was silent and is heard again."""
+        return bool(self._silences)
+
+    def silent(self, now: int) -> bool:
+        """Whether any of them has fallen silent by ``now`` ns."""
+        return any(now - last >= self._gone[node] for node, last in self.last.items())
+
+    def missing(self, since: int) -> list[str]:
+        """Those that have not been heard after ``since`` ns."""
+        return [node for node, last in self.last.items() if last <= since]
+
+    def __str__(self) -> str:
+        if not self._silences:
+            return "none of them was silent meanwhile"
+        return ", ".join(f"{node} was silent for {time_text(span)}" for node, span in self._silences.items())
 
 
-def _missing(bench: Bench, heard: set[str]) -> Callable[[], list[str]]:
-    """Which real nodes have not been heard: of those that send anything by themselves."""
-    real = [
-        node.name
-        for node in bench.world.nodes.values()
-        if node.spec.state is NodeState.REAL
-        and any(tx.plan.cycle_ns for transmitter in node.transmitters.values() for tx in transmitter.messages)
-    ]
-    return lambda: [name for name in real if name not in heard]
+def _names(nodes: Iterable[str]) -> str:
+    return ", ".join(nodes)
 
 
 def _power_cycle(bench: Bench, spec: ResetSpec) -> None:
@@ -96,7 +152,10 @@ def _key_cycle(bench: Bench, spec: ResetSpec) -> None:
 
 
 def _frame(bench: Bench, spec: ResetSpec) -> None:
-    bench.send(spec.channel, Frame(spec.id, spec.data, extended=spec.extended))
+    sent = bench.send(spec.channel, Frame(spec.id, spec.data, extended=spec.extended))
+    loop = bench.world.loop
+    if not loop.run_until(loop.now + ANSWER_LIMIT_NS, lambda: sent.delivered is not None):
+        raise Blocked(f"reset by frame: {id_text(spec.id)} did not reach the bus within {time_text(ANSWER_LIMIT_NS)}")
 
 
 def _diagnostic(bench: Bench, spec: ResetSpec) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import can
+from runs import Forge
+
+from harness.adapter.stimulation import Operation, Request, subject_of
+
 HERE = Path(__file__).parent
 WAIT_S = 30.0
 """Only what hangs exceeds it."""
@@ -27,7 +33,6 @@ GROUP = "239.74.163.77"
 INI = """
 [pytest]
 addopts = --strict-markers -p no:cacheprovider -p no:allure_pytest -W error
-testpaths = .
 """
 
 CONFTEST = '''
@@ -41,7 +46,7 @@ import time
 import can
 import pytest
 
-CONFIGS, LATER = [], []
+CONFIGS, LATER, AT_END = [], [], []
 
 
 def served():
@@ -60,6 +65,11 @@ def intruder_bus(name="LIVE_PORT"):
 
 def pytest_configure(config):
     CONFIGS.append(config)
+
+
+def pytest_unconfigure():
+    while AT_END:
+        AT_END.pop()()
 
 
 def pytest_runtest_logfinish(nodeid):
@@ -115,36 +125,41 @@ class Outcome:
 class Running:
     """A run of pytest that has been started; killed at the end of a ``with`` when it still runs."""
 
-    def __init__(self, folder: Path, options: list[str], environment: Mapping[str, str]) -> None:
-        self._folder = folder
-        self._out = folder / "out.txt"
-        with self._out.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", "--evidence", "evidence.json", *options],
-                cwd=folder, env=dict(environment), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+    def __init__(
+        self, forge: Forge, folder: Path, name: str, options: list[str], environment: Mapping[str, str]
+    ) -> None:
+        self._forge, self._folder = forge, folder
+        self._out, self._evidence = folder / f"{name}.txt", folder / f"{name}.json"
+        for each in (self._out, self._evidence):
+            each.unlink(missing_ok=True)
+        self.pid = forge.start(["--evidence", f"{name}.json", *options], folder, environment, self._out)
+        self._code: int | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        if not self.ended():
+            os.kill(self.pid, signal.SIGKILL)
+            self._code = self._forge.code(self.pid, WAIT_S)
+
+    def ended(self, within_s: float = 0.0) -> bool:
+        """Whether it has ended, or does within so many s."""
+        if self._code is None:
+            self._code = self._forge.code(self.pid, within_s)
+        return self._code is not None
 
     def wait(self) -> Outcome:
         """Wait for its end."""
-        try:
-            code = self.process.wait(90)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"the run hangs:\n{self._out.read_text()}") from None
-        evidence = self._folder / "evidence.json"
-        return Outcome(code, self._out.read_text(), evidence.read_text() if evidence.exists() else "")
+        assert self.ended(120.0), f"the run hangs:\n{self._out.read_text()}"
+        assert self._code is not None
+        evidence = self._evidence.read_text() if self._evidence.exists() else ""
+        return Outcome(self._code, self._out.read_text(), evidence)
 
-    def said(self, text: str) -> None:
-        """Wait until a file of that name lies in the project, which its tests made to say something."""
-        until(lambda: (self._folder / text).exists() or self.process.poll() is not None, f"{text} was not said")
-        assert (self._folder / text).exists(), self._out.read_text()
+    def says(self, name: str) -> None:
+        """Wait until a file of that name lies in the project: its tests make one to say something."""
+        until(lambda: (self._folder / name).exists() or self.ended(), f"{name} was not said")
+        assert (self._folder / name).exists(), self._out.read_text()
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -211,8 +226,8 @@ class Served:
 class Car:
     """The project: a folder with database, models, bench files and suites."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, forge: Forge) -> None:
+        self.folder, self._forge = folder, forge
         for each in (HERE / "car").iterdir():
             if each.is_file():
                 shutil.copy(each, folder)
@@ -269,12 +284,27 @@ class Car:
             bench or self.simulated, "--interface", "udp_multicast", "--channel", f"can={GROUP}?port={self.port}"
         )
 
-    def start(self, bench: Path, body: str, *options: str, **environment: str) -> Running:
+    def start(self, bench: Path, body: str, *options: str, name: str = "it", **environment: str) -> Running:
         """Start a run of a suite in a process of its own."""
         head = "from conftest import *\nfrom harness import *\nfrom harness.errors import *\n"
-        (self.folder / "test_it.py").write_text(f'"""A suite."""\n{head}\n{body}')
-        (self.folder / "evidence.json").unlink(missing_ok=True)
-        return Running(self.folder, ["--bench", str(bench), *options], self.environment | environment)
+        (self.folder / f"test_{name}.py").write_text(f'"""A suite."""\n{head}\n{body}')
+        return Running(
+            self._forge, self.folder, name, [f"test_{name}.py", "--bench", str(bench), *options],
+            self.environment | environment,
+        )  # fmt: skip
+
+    def tell(self, identifier: int, *data: int) -> None:
+        """Send a frame to the multicast group."""
+        self._send(can.Message(arbitration_id=identifier, data=data, is_extended_id=False))
+
+    def ask(self, operation: Operation, subject: str) -> None:
+        """Send a stimulation frame to the multicast group."""
+        frame = Request(operation, 254, subject_of(subject)).frame()
+        self._send(can.Message(arbitration_id=frame.id, data=frame.data))
+
+    def _send(self, message: can.Message) -> None:
+        with can.Bus(interface="udp_multicast", channel=GROUP, port=self.port, fd=False) as bus:
+            bus.send(message)
 
     def run(self, bench: Path, body: str, *options: str, **environment: str) -> Outcome:
         """Run a suite, and wait for its end."""

@@ -14,15 +14,13 @@ pytest.importorskip("serial", reason="instruments need pyserial")
 pytest.importorskip("harness.instruments.emulators", reason="emulated instruments need pseudo-terminals")
 
 HEAD = """
-import atexit
 import ctypes
 import threading
 
 from harness.instruments.emulators import ConsoleEmulator, Fault, SupplyEmulator
 
 SUPPLY, CONSOLE = SupplyEmulator(load_ohm=10.0).__enter__(), ConsoleEmulator().__enter__()
-atexit.register(SUPPLY.__exit__, None, None, None)
-atexit.register(CONSOLE.__exit__, None, None, None)
+AT_END += [lambda: SUPPLY.__exit__(None, None, None), lambda: CONSOLE.__exit__(None, None, None)]
 os.environ |= {"SUPPLY": SUPPLY.port, "CONSOLE": CONSOLE.port}
 
 

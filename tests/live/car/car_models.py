@@ -57,7 +57,7 @@ class Lamp(Ecu):
     def key(self, value: float, previous: float | None) -> None:
         if not value:
             self.network.sleep()
-        elif previous is not None:
+        elif previous == 0:
             self.reset()
 
     @on_message("ResetRequest")
