@@ -7,10 +7,9 @@ bench is a context manager around one world; leaving it checks that nothing went
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from harness.bench.bench_plant import BenchPlant
@@ -74,19 +73,21 @@ class Bench:
     ) -> None:
         self._own_rig: Rig | None = None  # taken for this bench alone
         live = Live(rig) if rig is not None else None
-        self.world = World(blueprint, seed, models or {}, plant, recording, live=live)
-        self.seed = seed
-        self.plant = BenchPlant(self, self.world.plant)
-        self.latest: Stimulus | None = None
-        """The test's latest stimulus, from which ``within`` counts."""
-        self.excuses = Excuses(self.world, TESTER)
-        self.attached: list[Watching] = []
-        """What watches this world without being asked for in a ``with`` block."""
-        self._blocks = Blocks(self.world.loop)
-        self._judge = Judge(self.world.loop, self.journal, live.accounting if live is not None else None)
-        self.attach_own()
-        if live is not None and live.resets:
-            reset_device(self)
+        with live.beginning() if live is not None else nullcontext():
+            self.world = World(blueprint, seed, models or {}, plant, recording, live=live)
+            self.seed = seed
+            self.plant = BenchPlant(self, self.world.plant)
+            self.latest: Stimulus | None = None
+            """The test's latest stimulus, from which ``within`` counts."""
+            self.excuses = Excuses(self.world, TESTER)
+            self.attached: list[Watching] = []
+            """What watches this world without being asked for in a ``with`` block."""
+            self._blocks = Blocks(self.world.loop)
+            self._judge = Judge(self.world.loop, self.journal, live.accounting if live is not None else None)
+            self.attach_own()
+            if live is not None and live.resets:
+                reset_device(self)
+                live.rig.was_reset()
 
     @classmethod
     def open(cls, path: str | Path, *, seed: int = 0) -> Bench:
@@ -99,10 +100,12 @@ class Bench:
             return cls(blueprint, seed=seed)
         from harness.bench.rig import Rig  # opens adapters: what virtual time does not need
 
-        rig = Rig(blueprint).open()
-        bench = cls(blueprint, seed=seed, rig=rig)
-        bench._own_rig = rig
-        return bench
+        with ExitStack() as stack:
+            rig = stack.enter_context(Rig(blueprint))
+            bench = cls(blueprint, seed=seed, rig=rig)
+            bench._own_rig = rig
+            stack.pop_all()
+            return bench
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
@@ -374,22 +377,19 @@ class Bench:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.detach()
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
+            self.detach()
             if error is None:
                 self.check()
         finally:
             self.close()
 
     def close(self) -> None:
-        """End a world on real channels: nothing more is sent. In virtual time, nothing happens."""
-        if self.world.live is not None:
-            self.world.live.end()
-            if self._own_rig is not None:
-                self._own_rig.close()
+        """End a world on real channels: nothing more is sent. In virtual time, nothing happens. May be called twice."""
+        with closing(self._own_rig) if self._own_rig is not None else nullcontext():
+            if self.world.live is not None:
+                self.world.live.end()
 
     def check(self) -> None:
         """Raise the first incident that this world has seen, if any: nothing may be lost, also not in a bare except."""

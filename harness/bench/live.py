@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from harness.bench.accounting import Accounting
@@ -9,12 +11,13 @@ from harness.bench.file import NodeState
 from harness.bench.following import FollowingLoop
 from harness.bench.live_bus import LiveBus
 from harness.bench.served import Served, renew
-from harness.errors import InstrumentError
+from harness.errors import Blocked, HarnessError, InstrumentError
 from harness.evidence.events import Event
 from harness.units import rough_text
 from harness.wall import clock_ns
 
 if TYPE_CHECKING:
+    from harness.adapter.statistics import Statistics
     from harness.bench.blueprint import ChannelPlan
     from harness.bench.file import ChannelSpec
     from harness.bench.rig import Rig
@@ -27,6 +30,11 @@ class Live:
     """One world's part of a :class:`~harness.bench.rig.Rig`, from its making to :meth:`end`."""
 
     def __init__(self, rig: Rig) -> None:
+        if rig.live is not None:
+            raise Blocked(
+                f"a world is open on bench {rig.file.name!r} already, and its hardware is there once: end that one "
+                "first (one bench per test; a fixture of wider scope and the fixture `bench` exclude each other)"
+            )
         served = rig.file.served
         self.rig = rig
         self.loop = FollowingLoop(rig.lines)
@@ -40,6 +48,7 @@ class Live:
         self._buses: dict[str, LiveBus] = {}
         self._journal: list[Event] = []
         self._origin = 0
+        self._sent: dict[str, Statistics] | None = None  # what was sent, when the world is over
         rig.check()
         for line in rig.lines.values():
             line.adapter.open()  # anew, when its process died in an earlier test
@@ -93,6 +102,16 @@ class Live:
         if self.served is not None:
             self.served.start()
 
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """The world is being made. What keeps it from beginning ends it again: then nothing is sent any more."""
+        try:
+            yield
+        except BaseException:
+            with suppress(HarnessError):
+                self.end()
+            raise
+
     def fault(self) -> str | None:
         """What is wrong with the bench, with the evidence; None: nothing that could be told from here."""
         for bus in self._buses.values():
@@ -109,9 +128,10 @@ class Live:
         """What the tester knows of its own exactness from ``since`` ns on: one line, and details by name."""
         now = self.loop.now
         details = []
-        for name, line in self.rig.lines.items():
-            adapter = line.adapter
-            sent = adapter.statistics()
+        statistics = self._statistics()
+        for name, bus in self._buses.items():
+            adapter = bus.line.adapter
+            sent = statistics[name]
             details.append((f"{name}, sent", str(sent.total)))
             details += [(f"{name}.{message}", str(late)) for message, late in sent.messages.items()]
             late = rough_text(self.accounting.channels[name].worst(since, now))
@@ -122,11 +142,24 @@ class Live:
         known = rough_text(self.accounting.uncertainty(since, now))
         return f"tester: times are known to within {known}", tuple(details)
 
+    def _statistics(self) -> dict[str, Statistics]:
+        if self._sent is not None:
+            return self._sent
+        return {name: bus.line.adapter.statistics() for name, bus in self._buses.items()}
+
     def end(self) -> None:
-        """The world is over: nothing more is sent, and time stands."""
-        self.rig.account(self)
-        self.rig.live = None
-        self.loop.close()
-        for bus in self._buses.values():
-            bus.line.adapter.end()
-            bus.line.release()
+        """The world is over: nothing more is sent, and time stands. May be called twice.
+
+        Raises :class:`~harness.errors.AdapterLost` when a channel process does not confirm that; the others end.
+        """
+        if self._sent is not None:
+            return
+        self._sent = self._statistics()
+        with ExitStack() as stack:
+            for bus in self._buses.values():
+                stack.callback(bus.line.release)
+                stack.callback(bus.line.adapter.end)
+            self.loop.close()
+            if self.rig.live is self:
+                self.rig.account(self)
+                self.rig.live = None

@@ -60,10 +60,13 @@ class Rig:
         """What a watchdog had to do after an earlier run was killed; None: nothing."""
         self.totals: dict[str, Total] = {}
         """How exact all worlds of this run were, by channel."""
+        self.report = SafeReport()
+        """How it was left, after :meth:`close`."""
         self._safety = Safety()
         self._watchdog: Watchdog | None = None
         self._lease: Lease | None = None
         self._reset_for: object = None
+        self._reset_next: object = None
 
     def open(self) -> Self:
         """Take the bench and open everything."""
@@ -130,10 +133,12 @@ class Rig:
 
     def reset_is_due(self) -> bool:
         """Whether the device is to be reset for the world that begins now, by the scope that the bench file gives."""
-        wanted: object = {"test": object(), "module": self.module, "run": "run"}[self.file.reset.scope]
-        due = wanted != self._reset_for
-        self._reset_for = wanted
-        return due
+        self._reset_next = {"test": object(), "module": self.module, "run": "run"}[self.file.reset.scope]
+        return self._reset_next != self._reset_for
+
+    def was_reset(self) -> None:
+        """The device has been reset, and is there again: within its scope that holds. Until then it is due."""
+        self._reset_for = self._reset_next
 
     def account(self, live: Live) -> None:
         """A world is over: add what it measured of itself to what is known of the run."""
@@ -151,11 +156,15 @@ class Rig:
 
         May be called twice. Whatever goes wrong, the rest is done all the same.
         """
+        if self._lease is None:
+            return self.report
         for line in self.lines.values():
             line.release()
+        safety = self._safety
         try:
-            return self._safety.reach()
+            return safety.reach()
         finally:
+            self.report = safety.report or self.report
             self._leave()
 
     def _leave(self) -> None:

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 from harness.errors import HarnessError
-from harness.pytest_support.worlds import Share, Worlds
+from harness.pytest_support.open_world import Share
+from harness.pytest_support.worlds import Worlds
 
 if TYPE_CHECKING:
     from harness.pytest_support.steps import Steps

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from harness.bench.rig import Rig
 
 
+class RunEnded(KeyboardInterrupt):
+    """A signal ends the run, as Ctrl-C does. No ``Exception``: nothing on the way may take it for its own."""
+
+
 @dataclass(slots=True, repr=False)
 class Rigs:
     """The rigs of this process, by bench file. wait_ns: how long to wait for one that somebody else has.
@@ -35,6 +39,8 @@ class Rigs:
     tell: Callable[[str], object] = print
     module: str = ""
     """The file of the test that is running."""
+    ended_by: int = 0
+    """The signal that has ended the run; 0: none."""
     _rigs: dict[Path, Rig] = field(default_factory=dict)
     _handlers: dict[signal.Signals, Any] = field(default_factory=dict)
 
@@ -51,9 +57,9 @@ class Rigs:
             command = " ".join(["pytest", *sys.argv[1:]])
             from harness.bench.rig import Rig  # opens adapters: what virtual time does not need
 
+            self._end_on_signals()
             rig = Rig(blueprint, wait_ns=self.wait_ns, progress=self._waits, command=command).open()
             self._rigs[path] = rig
-            self._end_on_signals()
             if rig.past is not None:
                 self.tell(f"bench {rig.file.name}: {rig.past}")
         rig.module = self.module
@@ -82,7 +88,16 @@ class Rigs:
             number = getattr(signal, name, None)  # Windows has one of them
             if number is not None:
                 with suppress(ValueError):  # only the main thread may
-                    self._handlers[number] = signal.signal(number, _end)
+                    self._handlers[number] = signal.signal(number, self._end)
+
+    def _end(self, number: int, _frame: FrameType | None) -> NoReturn:
+        self.ended_by = number
+        raise RunEnded(self.why_ended)
+
+    @property
+    def why_ended(self) -> str:
+        """For people; where a signal has ended the run."""
+        return f"the run was ended by {signal.Signals(self.ended_by).name}"
 
     def _waits(self, holder: Holder, resource: str, waited_ns: int) -> None:
         if not waited_ns:
@@ -93,11 +108,9 @@ def _close(rig: Rig, found: list[str]) -> None:
     found += [f"{rig.file.name}, {channel}: {total}" for channel, total in rig.totals.items()]
     if rig.served_late_ns:
         found.append(f"{rig.file.name}, served vehicle: up to {rough_text(rig.served_late_ns)} late")
-    found.append(f"{rig.file.name}: {rig.close()}")
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    pytest.exit(f"the run was ended by {signal.Signals(number).name}", returncode=128 + number)
+    with suppress(KeyboardInterrupt):  # the run is ending, and what a second one asks for has been done
+        rig.close()
+    found.append(f"{rig.file.name}: {rig.report}")
 
 
 def rigs_of(config: pytest.Config) -> Rigs:

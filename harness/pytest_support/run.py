@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.runner import call_and_report
 
 from harness.errors import HarnessError, IntegrityError, LogError, StimulatesRecording
 from harness.evidence.environment import describe_world
@@ -115,6 +116,7 @@ class Run:
             return (yield)
         except (KeyboardInterrupt, pytest.exit.Exception):
             interrupted = True
+            self._interrupted(item)
             raise
         finally:
             self._end_recordings(interrupted or self._red)
@@ -122,6 +124,14 @@ class Run:
             self._last = item
             self.worlds.collect_between()
             self._report_between(item)
+            if self.worlds.rigs.ended_by:
+                item.session.shouldstop = self.worlds.rigs.why_ended  # whatever the test made of it
+
+    def _interrupted(self, item: pytest.Item) -> None:
+        """End the fixtures of a test on a real bench now: pytest would do so when the bench has been given back."""
+        if self.worlds.rigs:
+            self.worlds.interrupted = True
+            call_and_report(item, "teardown", nextitem=None)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -324,12 +334,18 @@ class Run:
         }
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Give real benches back in their safe state; a worker hands over to its controller."""
-        self.worlds.end_lingering()
-        if self._last is not None:
-            self._report_between(self._last)
-        self.safe_states += self.worlds.rigs.close()
+        try:
+            self.worlds.end_all()
+            if self._last is not None:
+                self._report_between(self._last)
+        except KeyboardInterrupt:
+            self.worlds.interrupted = True  # once more: the run is ending already
+        finally:
+            self.safe_states += self.worlds.rigs.close()
+        if self.worlds.rigs.ended_by:
+            session.exitstatus = 128 + self.worlds.rigs.ended_by
         if hasattr(self.config, "workerinput"):
             self.config.workeroutput["harness"] = self.output  # type: ignore[attr-defined]  # pytest-xdist's own
 

@@ -153,7 +153,7 @@ class Summary:
         for verdict, report in self.unfit:
             terminalreporter.write_sep("_", f"{verdict.upper()} {report.head_line}", yellow=True)
             terminalreporter.write_line(report.longreprtext)
-        if not self.matrix.verdicts:
+        if not self.matrix.verdicts and not self.safe_states:
             return
         terminalreporter.write_sep("=", "vehicle-harness")
         self._write_verdicts(terminalreporter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from harness.bench.recorded import Recording
 from harness.ecu import Ecu
 from harness.errors import (
     Blocked,
-    BusError,
     ConfigError,
     HarnessError,
     Inconclusive,
@@ -23,119 +22,15 @@ from harness.errors import (
     MonitorViolation,
     StimulatesRecording,
 )
-from harness.evidence.events import Event
-from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
+from harness.pytest_support.open_world import OpenWorld, Share
 from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.rigs import Rigs
 from harness.units import time_text
 
-SHORTEST_LOAD_NS = 100_000_000
-"""What a bus load is told of at least: over a few frames it says nothing."""
-
 NOTED = 3
 """How many more failures a failure mentions."""
-
-
-@dataclass(eq=False, slots=True)
-class OpenWorld:
-    """An open world.
-
-    opened_in: number of the test that was running when it was opened. accounted: how many of its failures have turned
-    a test red already.
-    """
-
-    bench: Bench
-    opened_in: int = 0
-    accounted: int = 0
-
-    def take_failures(self) -> list[HarnessError]:
-        """What went wrong in this world since the last call: incidents, and what a callback raised."""
-        failures = self._failures()
-        fresh = failures[self.accounted :]
-        self.accounted = len(failures)
-        return fresh
-
-    def _failures(self) -> list[HarnessError]:
-        failures = list(self.bench.incidents.raised)
-        stopped = self.bench.world.loop.failure
-        if stopped is not None and not any(stopped is each for each in failures):
-            failures.append(stopped)
-        return failures
-
-    def take_doubt(self) -> HarnessError | None:
-        """What could not be told in this world since the last call: the first of it."""
-        doubts = self.bench.incidents.doubts
-        first = doubts[0] if doubts else None
-        doubts.clear()
-        return first
-
-    def pass_on(self) -> None:
-        """Another test begins: it cannot run in a world that has stopped, but that is not its failure."""
-        loop = self.bench.world.loop
-        if isinstance(loop.failure, StimulatesRecording):
-            loop.failure = None  # nothing has happened to the recording
-            self.accounted = len(self._failures())
-        elif loop.failure is not None and not isinstance(loop.failure, (Blocked, Inconclusive)):
-            first = str(loop.failure).splitlines()[0]
-            loop.failure = Blocked(f"this world was stopped in an earlier test: {first}")
-            self.take_failures()
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One test's share of a world: its journal from ``first_event`` and its frames from ``since`` (ns) on.
-
-    first_collected: number of problems that the policy *collect* had noted before.
-    """
-
-    world: OpenWorld
-    first_event: int = 0
-    since: int = 0
-    first_collected: int = 0
-
-    @property
-    def ran(self) -> bool:
-        """Whether time has passed in it, or it was made for the test."""
-        return not self.since or self.world.bench.world.loop.now > self.since
-
-    @property
-    def collected(self) -> list[str]:
-        """The problems with frames that the policy *collect* noted in it."""
-        return self.world.bench.incidents.collected[self.first_collected :]
-
-    def record(self, *, loads: bool = False) -> WorldRecord:
-        """The share as evidence. loads: with the bus load per channel, which takes some time to add up."""
-        bench = self.world.bench
-        networks = {name: channel.network for name, channel in bench.world.channels.items()}
-        recording = bench.world.recording
-        events = bench.journal[self.first_event :]
-        if bench.world.live is not None:
-            title, details = bench.world.live.tester(self.since)
-            events = [*events, Event(bench.world.loop.now, "note", title, details=details)]
-        return WorldRecord(
-            name=bench.name,
-            path=bench.world.blueprint.file.path,
-            seed=bench.seed,
-            databases={name: network.databases for name, network in networks.items()},
-            traces={name: network.trace for name, network in networks.items()},
-            events=events,
-            live=bench.world.live is not None,
-            since=self.since,
-            recording=None if recording is None else (recording.path, recording.sha256),
-            loads=self._loads() if loads and recording is None else {},
-            protective=bench.world.blueprint.protective,
-        )
-
-    def _loads(self) -> dict[str, float]:
-        world = self.world.bench.world
-        window = world.loop.now - self.since
-        found = {}
-        for name, channel in world.channels.items() if window >= SHORTEST_LOAD_NS else ():
-            with suppress(BusError):  # a bus that does not remember all of it has none to tell
-                found[name] = channel.bus.load(window)
-        return found
 
 
 @dataclass(slots=True, repr=False)
@@ -164,8 +59,10 @@ class Worlds:
     """What worlds that the running test (or example) has closed again went wrong with: it may yet catch that."""
     rigs: Rigs = field(default_factory=lambda: Rigs())
     """The hardware that this run has taken."""
-    _lingering: OpenWorld | None = None
-    """The last world on a real bench, until the next one begins."""
+    interrupted: bool = False
+    """Whether the run is being ended from outside: then a bench that goes away is no news."""
+    _lingering: list[OpenWorld] = field(default_factory=list)
+    """The last worlds on real benches, until the next one begins."""
     _test: int = 0
     _alive: list[OpenWorld] = field(default_factory=list)
     _blueprints: dict[Path, Blueprint] = field(default_factory=dict)
@@ -213,13 +110,13 @@ class Worlds:
             raise
         finally:
             self._alive.remove(world)
-            with world.bench.world.loop.held():
-                world.bench.detach()
-            doubt = world.take_doubt()
-            self._doubts += [] if doubt is None else [doubt]
-            fresh = world.take_failures()
             if rig is not None:
-                self._lingering = world  # a real bus goes on, and so does whoever watches it
+                self._lingering.append(world)  # a real bus goes on, and so does whoever watches it
+            with world.still():
+                world.bench.detach()
+                doubt = world.take_doubt()
+                fresh = self._fresh(world)
+            self._doubts += [] if doubt is None else [doubt]
             self._escaped += fresh
             red = _judge(fresh, failure)
             if red is not None and red is not failure:
@@ -255,9 +152,11 @@ class Worlds:
         self._marked = ()
         self._doubts = []
         for world in self._alive:
-            world.pass_on()
-            world.bench.attach_own()
-            world.bench.attach(*self.everywhere, whole_run=True)
+            with world.still():
+                self.between += world.take_failures()
+                world.pass_on()
+                world.bench.attach_own()
+                world.bench.attach(*self.everywhere, whole_run=True)
         self.shares = [
             Share(world, len(world.bench.journal), int(world.bench.now), len(world.bench.incidents.collected))
             for world in self._alive
@@ -276,31 +175,38 @@ class Worlds:
     def end_watching(self) -> None:
         """The running test is over, so is what watched it. Hears from a served vehicle that it is still there."""
         for world in self._alive:
-            world.bench.detach()
-            if world.bench.world.live is not None and world.bench.world.loop.failure is None:
-                try:
-                    world.bench.world.live.accounting.settle()
-                except HarnessError as error:
-                    self._escaped.append(error)
+            self._escaped += world.end_watching()
 
     def collect_between(self) -> None:
         """Take what went wrong in open worlds while no test was running."""
-        for world in [*self._alive, *([self._lingering] if self._lingering is not None else [])]:
-            self.between += world.take_failures()
+        for world in [*self._alive, *self._lingering]:
+            self.between += self._fresh(world)
 
     def end_lingering(self) -> None:
-        """End the world on a real bench that went on after its test, and take what went wrong in it since."""
-        world, self._lingering = self._lingering, None
-        if world is not None:
-            world.bench.close()
-            self.between += world.take_failures()
+        """End the worlds on real benches that went on after their test, and take what went wrong in them since."""
+        worlds, self._lingering = self._lingering, []
+        for world in worlds:
+            try:
+                world.bench.close()
+            except HarnessError as error:
+                self.between.append(error)
+            self.between += self._fresh(world)
+
+    def end_all(self) -> None:
+        """The run is over: end the worlds on real benches, those as well that nobody has closed."""
+        self._lingering += [world for world in self._alive if world.bench.world.live is not None]
+        self.end_lingering()
+
+    def _fresh(self, world: OpenWorld) -> list[HarnessError]:
+        """What went wrong in a world since it was last asked."""
+        return [each for each in world.take_failures() if not (self.interrupted and isinstance(each, Blocked))]
 
     @contextmanager
     def still(self) -> Iterator[None]:
         """Keep the worlds of the running test still while what they saw is looked at."""
         with ExitStack() as stack:
             for share in self.shares:
-                stack.enter_context(share.world.bench.world.loop.held())
+                stack.enter_context(share.world.still())
             yield
 
     def begin_example(self, long_lived: Sequence[Share]) -> None:
@@ -331,17 +237,22 @@ class Worlds:
         red = _judge(seen, failure)
         if red is None:
             return doubts[0] if doubts else None
-        return self._fault_of(red) or self._lateness_of(red) or red
+        return self._fault_of(red, seen) or self._lateness_of(red) or red
 
-    def _fault_of(self, failure: BaseException) -> HarnessError | None:
-        """Why a failure is the bench's and not the product's, by evidence. None where nothing speaks for that."""
+    def _fault_of(self, failure: BaseException, seen: Sequence[HarnessError]) -> HarnessError | None:
+        """Why a failure is the bench's and not the product's, by evidence. None where nothing speaks for that.
+
+        seen: what its worlds went wrong with meanwhile.
+        """
         if isinstance(failure, (Blocked, pytest.skip.Exception, pytest.xfail.Exception)):
             return None
+        lost = next((str(each) for each in seen if isinstance(each, Blocked)), None)
         for share in self.shares:
             live = share.world.bench.world.live
-            if isinstance(failure, Inconclusive) and failure is share.world.bench.world.loop.failure:
+            if live is None or (isinstance(failure, Inconclusive) and failure is live.loop.failure):
                 continue  # what stopped this world says why: received frames were lost
-            reason = live.fault() if live is not None else None
+            # An adapter that is unplugged makes no checksum wrong; what it brought before that was seen.
+            reason = live.fault() or (None if _is_of_a_frame(failure) else lost)
             if reason is not None:
                 blocked = Blocked(f"{reason}.\nThe test ended with: {failure}")
                 blocked.__cause__ = failure
@@ -352,7 +263,7 @@ class Worlds:
         """Why a failure says nothing: during the test the bench itself was too late. None where it was not."""
         if verdict_of(failure) is not Verdict.FAILED and not isinstance(failure, pytest.fail.Exception):
             return None
-        if isinstance(failure, IntegrityError) and not failure.timed:
+        if _is_of_a_frame(failure):
             return None  # no lateness makes a checksum wrong
         for share in self.shares:
             world = share.world.bench.world
@@ -381,6 +292,11 @@ def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseE
         if note not in getattr(failure, "__notes__", ()):
             failure.add_note(note)
     return failure
+
+
+def _is_of_a_frame(failure: BaseException) -> bool:
+    """Whether it is about what a frame says, and not about when it came."""
+    return isinstance(failure, IntegrityError) and not failure.timed
 
 
 def _is_outweighed(failure: BaseException) -> bool:

@@ -16,7 +16,7 @@ from harness.evidence.plot import LANES, render
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdict_table import FEW, ROWS, judged, verdict_fragment, verdict_page
 from harness.evidence.verdicts import Verdict
-from harness.pytest_support.worlds import OpenWorld, Share
+from harness.pytest_support.open_world import OpenWorld, Share
 
 LAMP = Path(__file__).parents[1] / "bench" / "data" / "lamp.toml"
 

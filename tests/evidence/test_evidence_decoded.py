@@ -12,7 +12,7 @@ from harness.evidence.events import Event
 from harness.evidence.record import Seen, WorldRecord
 from harness.evidence.verdicts import Verdict
 from harness.frames import ErrorFrame, Frame, Received
-from harness.pytest_support.worlds import OpenWorld, Share
+from harness.pytest_support.open_world import OpenWorld, Share
 from harness.signals.database import load_database
 
 LAMP = Path(__file__).parents[1] / "bench" / "data" / "lamp.dbc"

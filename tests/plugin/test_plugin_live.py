@@ -1,0 +1,210 @@
+"""Runs on a bench with a real channel, here python-can's ``virtual`` bus: how they end, also when ended from outside."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+from plugin_project import Outcome, Project
+
+BENCH = """
+name = "mixed"
+
+[channels.can]
+database = "lamp.dbc"
+port = "can"
+interface = "virtual"
+channel = "nobody else"
+
+[nodes.LAMP]
+model = "lamp_model:Lamp"
+
+[plant]
+model = "lamp_model:Garage"
+"""
+
+ENDING = """
+import os, signal, time
+from pathlib import Path
+
+def come(number):
+    # Channel processes get it too: as from a terminal on Ctrl-C, and from a service manager at the end.
+    pid = os.getpid()
+    for each in (*Path(f"/proc/{pid}/task/{pid}/children").read_text().split(), pid):
+        os.kill(int(each), number)
+
+def undo(bench):
+    bench.set("BrakePedal", 0)
+    bench.wait(10 * ms)
+    Path("undone").touch()
+
+@pytest.fixture
+def undoing(bench):
+    yield
+    undo(bench)
+
+@pytest.fixture
+def sets_up(bench):
+    try:
+        come(NUMBER)
+        time.sleep(60)
+    finally:
+        undo(bench)
+
+@pytest.fixture
+def tears_down(bench):
+    yield
+    try:
+        come(NUMBER)
+        time.sleep(60)
+    finally:
+        undo(bench)
+"""
+
+WAITS = """
+def test_a(bench, undoing):
+    bench.world.loop.after(int(20 * ms), lambda: come(NUMBER))
+    bench.wait(60 * s)
+"""
+CATCHES = """
+def test_a(bench, undoing):
+    bench.world.loop.after(int(20 * ms), lambda: come(NUMBER))
+    while True:
+        try:
+            bench.signal("BrakeLamp").value
+        except Exception:
+            pass
+"""
+PROPERTY = """
+@given(st.integers())
+def test_a(open_bench, number):
+    with open_bench() as bench:
+        try:
+            come(NUMBER)
+            bench.wait(60 * s)
+        finally:
+            undo(bench)
+"""
+SETS_UP = "def test_a(sets_up): pass\n"
+TEARS_DOWN = "def test_a(tears_down): pass\n"
+OTHER = "def test_b(): Path('another').touch()\n"
+
+
+@pytest.fixture
+def live(project: Project) -> Project:
+    project.write("bench/mixed.toml", BENCH)
+    return project
+
+
+def ended(project: Project, body: str, number: int) -> Outcome:
+    project.suite(f"NUMBER = {int(number)}\n{ENDING}\n{body}\n{OTHER}")
+    return project.run("--bench", "bench/mixed.toml", "-W", "error")
+
+
+@pytest.mark.parametrize("body", [WAITS, CATCHES, PROPERTY, SETS_UP, TEARS_DOWN])
+def test_ctrl_c_ends_fixtures_while_the_bench_is_there(live: Project, body: str) -> None:
+    outcome = ended(live, body, signal.SIGINT)
+    assert outcome.code == 2, outcome.out
+    assert (live.folder / "undone").exists(), outcome.out
+    assert "mixed: safe state confirmed: can silent" in outcome.flat
+    assert "INTERNALERROR" not in outcome.out and "Traceback" not in outcome.out
+    assert not (live.folder / "another").exists()
+
+
+@pytest.mark.parametrize("body", [WAITS, CATCHES, PROPERTY, SETS_UP, TEARS_DOWN])
+def test_a_signal_ends_the_run_whatever_the_test_makes_of_it(live: Project, body: str) -> None:
+    outcome = ended(live, body, signal.SIGTERM)
+    assert outcome.code == 128 + signal.SIGTERM, outcome.out
+    assert "the run was ended by SIGTERM" in outcome.flat
+    assert "mixed: safe state confirmed: can silent" in outcome.flat
+    assert "INTERNALERROR" not in outcome.out
+    assert not (live.folder / "another").exists()
+
+
+PROCESSES = """
+import os, signal, time
+import harness.restbus.alterations
+from pathlib import Path
+
+def channel_process():
+    pid = os.getpid()
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+"""
+
+
+def verdicts(outcome: Outcome) -> dict[str, str]:
+    tests = json.loads((outcome.folder / "evidence.json").read_text())["tests"]
+    return {each["node"].partition("::")[2]: each["verdict"] for each in tests}
+
+
+def judged(project: Project, body: str, *, bench: str = "bench/mixed.toml") -> Outcome:
+    project.suite(f"{PROCESSES}\n{body}")
+    return project.run("--bench", bench, "-W", "error", "--evidence", "evidence.json")
+
+
+def test_a_bench_that_is_lost_is_why_the_test_failed(live: Project) -> None:
+    outcome = judged(
+        live,
+        "def test_a(bench):\n"
+        "    bench.wait(50 * ms)\n"
+        "    os.kill(channel_process(), signal.SIGKILL)\n"
+        "    time.sleep(0.5)\n"
+        "    assert bench.signal('BrakeLamp').text == 'On'\n",
+    )
+    assert verdicts(outcome) == {"test_a": "blocked"}
+    assert "SIGKILL" in outcome.flat and "The test ended with: " in outcome.flat, outcome.out
+
+
+def test_what_a_frame_said_before_the_bench_was_lost_is_the_products(live: Project) -> None:
+    outcome = judged(
+        live,
+        "def test_a(bench):\n"
+        "    bench.signal('BrakePedal')\n"
+        "    bench.wait(50 * ms)\n"
+        "    bench.world.tx('Pedals').tamper = harness.restbus.alterations.OtherLength(1, 1)\n"
+        "    try:\n"
+        "        bench.wait(1 * s)\n"
+        "    finally:\n"
+        "        os.kill(channel_process(), signal.SIGKILL)\n",
+    )
+    assert verdicts(outcome) == {"test_a": "failed"}
+
+
+def test_one_world_at_a_time(live: Project) -> None:
+    outcome = judged(
+        live,
+        "@pytest.fixture(scope='module')\n"
+        "def shared(open_bench):\n"
+        "    with open_bench() as bench:\n"
+        "        yield bench\n\n"
+        "def test_a(shared):\n    shared.wait(5 * ms)\n\n"
+        "def test_b(shared, bench): pass\n\n"
+        "def test_c(shared):\n    shared.wait(5 * ms)\n",
+    )
+    assert verdicts(outcome) == {"test_a": "passed", "test_b": "blocked", "test_c": "passed"}
+    assert "a world is open on bench 'mixed' already" in outcome.flat
+
+
+def test_a_reset_that_failed_is_due_again(live: Project) -> None:
+    reset = '[reset]\nby = "diagnostic"\nscope = "run"\nchannel = "can"\nid = 0x7E0\nanswer_id = 0x7E8\n'
+    live.write("bench/reset.toml", f"{BENCH}\n{reset}\n[policy]\nunknown_frame = 'ignore'\n")
+    body = "def test_a(bench): pass\n\ndef test_b(bench): pass\n"
+    outcome = judged(live, body, bench="bench/reset.toml")
+    assert verdicts(outcome) == {"test_a": "blocked", "test_b": "blocked"}
+    assert outcome.out.count("reset by diagnostic request to 0x7E0: no answer") == 2
+
+
+def test_a_channel_process_that_stands_keeps_the_bench_from_nothing_else(live: Project) -> None:
+    outcome = judged(
+        live,
+        "def test_a(bench):\n    bench.wait(5 * ms)\n\n"
+        "@pytest.fixture\n"
+        "def last(bench):\n"
+        "    yield\n"
+        "    os.kill(channel_process(), signal.SIGSTOP)\n\n"
+        "def test_b(last): pass\n",
+    )
+    assert "INTERNALERROR" not in outcome.out and "Traceback" not in outcome.out
+    assert "mixed: safe state NOT confirmed: can (" in outcome.flat
+    assert verdicts(outcome) == {"test_a": "passed", "test_b": "passed", "between tests, after test_b": "blocked"}
