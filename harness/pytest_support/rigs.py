@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -117,9 +118,20 @@ def rigs_of(config: pytest.Config) -> Rigs:
     """What this run may take, by its options."""
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     number = int(worker.removeprefix("gw")) if worker.startswith("gw") else None
+    return Rigs(waiting_time(config), number, partial(_tell, config))
+
+
+def _tell(config: pytest.Config, line: str) -> None:
+    """Show a line at once, also while the output of a test is being captured."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    tell = print if reporter is None else reporter.write_line
-    return Rigs(waiting_time(config), number, tell)
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+        if reporter is None:
+            print(line)
+        else:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+            reporter.flush()
 
 
 def waiting_time(config: pytest.Config) -> int:
