@@ -50,9 +50,8 @@ class Outbox:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.turn = Turn()
-        self.complete = clock()
-        """Everything stamped up to then stands in the outbox or has been handed over, clock_ns."""
         self._clock = clock
+        self._complete = clock()
         self._items: deque[Report] = deque()
         self._declared = 0  # as complete, in the newest batch
         self._late = 0
@@ -62,7 +61,7 @@ class Outbox:
         self._closing = False
 
     def put(self, item: Report) -> None:
-        """Report something. A stamp of what was declared complete already counts as the next instant."""
+        """Report something, without delay. A stamp of what was declared complete already counts as the next instant."""
         if item.time <= self._declared:
             item = item._replace(time=self._declared + 1)
         if len(self._items) < MOST_WAITING:
@@ -70,6 +69,10 @@ class Outbox:
         else:
             self._lost += 1
         self.ring()
+
+    def completed(self, time: int) -> None:
+        """Everything stamped up to then, clock_ns, stands here or has been handed over."""
+        self._complete = max(self._complete, time)
 
     def was_late(self, late_ns: int) -> None:
         """Somebody of this process was so late, ns."""
@@ -111,7 +114,7 @@ class Outbox:
         if waiting:
             self.ring()
         else:
-            self._declared = max(self._declared, self.complete)
+            self._declared = self._complete
             if self._lost:
                 lost, self._lost = self._lost, 0
                 text = f"{lost} reports of the channel were lost: the test's own process did not take them in time"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.adapter.items import Heard, Reopened, Trouble
+from harness.adapter.items import Heard, Item, Reopened, Trouble
 from harness.adapter.outbox import Outbox
 from harness.adapter.output import Output
 from harness.errors import AdapterError, AdapterLost, Blocked
@@ -45,7 +45,9 @@ class Receiver:
         self._driver, self._outbox, self._clock = driver, outbox, clock
         self._closing = threading.Event()
         self._recover = False
-        self._paced = driver.capabilities.stamps != "host"
+        capabilities = driver.capabilities
+        self._paced = capabilities.stamps != "host"
+        self._blind_ns = capabilities.stamp_uncertainty_ns + capabilities.delay_ns + DELIVERY_NS
         self._alive_at = clock()
 
     def close(self) -> None:
@@ -86,37 +88,36 @@ class Receiver:
 
     def _read(self, before: int) -> None:
         """Wait for something, and take what else there is."""
-        receive = self._driver.receive
-        items = []
-        item = receive(BEAT_S)
-        after = self._clock()
+        items: list[Item] = []
+        patience = BEAT_S
+        item = self._driver.receive(patience)
         while item is not None:
             items.append(item)
             if not self._paced or len(items) == MOST_AT_ONCE:
                 break
-            before = after = self._clock()
-            item = receive(0.0)
-        reached = self._clock()
+            before = self._clock()
+            # Until it is known to be the last one so far: the world cannot have it earlier anyway.
+            patience = min(BEAT_S, max(0, item.time + self._blind_ns - before) / 1e9)
+            item = self._driver.receive(patience)
+        after = self._clock()
         with self._outbox.turn:
             # Whoever has the turn keeps the next frame from being stamped, where the stamp is made here.
-            self._outbox.was_late(self._clock() - reached)
+            self._outbox.was_late(self._clock() - after)
             for each in items:
-                self._outbox.complete = max(self._outbox.complete, each.time - 1)
                 if isinstance(each, Heard) and each.own:
                     if self.output is not None:
                         self.output.echoed(each)  # if not, it is of a former world
                 else:
                     self._outbox.put(each)
-            if item is None:
-                self._outbox.complete = max(self._outbox.complete, self._quiet_until(before, after))
+            self._outbox.completed(self._known_until(items, item is None, before + round(patience * 1e9), after))
             self._outbox.ring()
 
-    def _quiet_until(self, before: int, after: int) -> int:
-        """Up to when nothing more can come, when the driver has found nothing."""
+    def _known_until(self, items: list[Item], drained: bool, waited_until: int, now: int) -> int:
+        """Up to when nothing more can come."""
+        known = items[-1].time - 1 if items else 0
         if not self._paced:
-            return after  # whatever comes is stamped later, and by this thread
-        looked = min(after, before + round(BEAT_S * 1e9))
-        return looked - self._driver.capabilities.stamp_uncertainty_ns - DELIVERY_NS
+            return items[-1].time if items else now  # whatever comes is stamped later, and by this thread
+        return max(known, min(now, waited_until) - self._blind_ns) if drained else known
 
     # -- the adapter is gone ---------------------------------------------------------------------------------------
 
@@ -131,7 +132,7 @@ class Receiver:
         look_at = self._clock() + REOPEN_NS
         while not self._closing.wait(BEAT_S):
             with self._outbox.turn:
-                self._outbox.complete = self._clock()  # nothing can come
+                self._outbox.completed(self._clock())  # nothing can come
                 self._outbox.ring()
             if self._clock() >= look_at:
                 try:

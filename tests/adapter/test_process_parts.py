@@ -142,7 +142,7 @@ def test_only_the_last_of_several_batches_says_that_all_is_complete() -> None:
     outbox = Outbox(lambda: now[0])
     for number in range(2 * MOST_AT_ONCE + 1):
         outbox.put(Heard(1001 + number, Frame(1)))
-    outbox.complete = 5000
+    outbox.completed(5000)
     outbox.was_late(7)
     outbox.was_late(3)
     batches = handed_over(outbox)
@@ -154,7 +154,7 @@ def test_only_the_last_of_several_batches_says_that_all_is_complete() -> None:
 def test_what_was_stamped_too_early_counts_as_the_next_instant() -> None:
     outbox = Outbox(lambda: 1000)
     assert handed_over(outbox)[-1].complete_ns == 1000
-    outbox.complete = 900  # time does not go back
+    outbox.completed(900)  # time does not go back
     outbox.put(Heard(400, Frame(1)))
     outbox.put(Heard(1500, Frame(1)))
     (batch,) = handed_over(outbox)

@@ -100,12 +100,19 @@ def test_an_event_goes_out_at_once_and_an_unchanged_value_not_at_all(world: Worl
     assert [each.frame.data for each in sent(world, door.key)] == [b"\x01\x00", b"\x01\x00"]
 
 
-def test_what_is_waited_for_by_an_earlier_change_is_due_for_a_later_one_too(world: World) -> None:
-    lamp = world.transmitter("BODY").message("Lamp")
-    assert not lamp.set({"LampState": 1}).due, "its node does not send"
+def test_what_is_waited_for_by_an_earlier_change_is_due_for_a_later_one_too(
+    world: World, driver: ScriptedDriver
+) -> None:
+    door = world.transmitter("BODY").message("Door")
+    assert not door.set({"DoorState": "Open"}).due, "its node does not send"
     world.transmitter("BODY").start()
-    lamp.set({"LampState": 0})
-    assert lamp.set({"LampState": 0}).due
+    driver.take = lambda frame: False
+    assert door.set({"DoorState": "Closed"}).due
+    same = door.set({"DoorState": "Closed"})
+    assert same.due and same.delivered is None
+    driver.take = lambda frame: True
+    world.until(lambda: same.delivered is not None)
+    assert not door.set({"DoorState": "Closed"}).due
 
 
 @pytest.mark.parametrize("name", ["VehicleSped", "SpeedCrc"])
@@ -418,6 +425,22 @@ def test_a_full_send_buffer_is_tried_again(world: World, driver: ScriptedDriver)
     assert [each for each in world.of(Trouble) if each.fatal] == []
 
 
+def test_a_reset_forgets_what_waits_and_only_of_its_own_node(world: World, driver: ScriptedDriver) -> None:
+    full = threading.Event()
+    full.set()
+    driver.take = lambda frame: not full.is_set()
+    body, dash = world.transmitter("BODY"), world.transmitter("DASH")
+    body.start()
+    dash.start()
+    body.message("Door").send_now()
+    horn = dash.message("Horn").send_now()
+    body.reset()
+    world.until(lambda: body.resets)
+    full.clear()
+    world.until(lambda: horn.delivered is not None)
+    assert {frame.key for _, frame in driver.sent} == {dash.message("Horn").key}
+
+
 def test_a_send_buffer_full_for_two_seconds_is_fatal_and_told_once(world: World, driver: ScriptedDriver) -> None:
     driver.take = lambda frame: False
     begin = clock_ns()
@@ -622,6 +645,11 @@ def test_a_lost_adapter_is_fatal_and_looked_for_all_the_same(world: World, drive
     assert world.trouble() == "scripted:here is gone"
     fresh = World(world.adapter)
     assert fresh.trouble() == "scripted:here is gone (still)"
+    count = len(driver.sent)
+    fresh.transmitter("BODY").start()
+    lost_at = fresh.of(Trouble)[0].time
+    fresh.until(lambda: fresh.batches[-1].complete_ns > lost_at + 50 * MS, "time")
+    assert len(driver.sent) == count
     driver.reopenable = True
     fresh.wait_for(Reopened)
     World(world.adapter).transmitter("BODY").start()

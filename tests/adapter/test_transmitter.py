@@ -214,6 +214,30 @@ def test_disturbances_do_the_same_there(alteration: Alteration) -> None:
     assert told[0] == told[1] and len(told[0]) == 3
 
 
+def test_reports_belong_to_the_disturbance_that_was_set_when_it_began(elsewhere: Elsewhere) -> None:
+    told: list[bytes | None] = []
+    speed = elsewhere.transmitter.message("Speed")
+    speed.on_tampered = told.append
+    speed.tamper = OtherLength(1, 2)
+    elsewhere.clock = 10 * MS
+    elsewhere.world.advance()  # altered, and not reported yet
+    speed.on_tampered = lambda data: pytest.fail("of the next one")
+    speed.tamper = FlippedBit(1, 0)
+    assert [len(data or b"") for data in told] == [2]
+
+
+def test_what_is_being_repeated_is_due_when_it_is_set_again() -> None:
+    for side in (Here(), Elsewhere()):
+        crash = side.transmitter.message("Crash")
+        side.transmitter.start()
+        signal = next(iter(crash.values))
+        crash.set({signal: 1})
+        side.until(5 * MS)
+        assert crash.set({signal: 1}).due
+        side.until(500 * MS)
+        assert not crash.set({signal: 1}).due
+
+
 def test_a_remote_node_has_power_until_somebody_says_otherwise(elsewhere: Elsewhere) -> None:
     assert elsewhere.transmitter.powered
     elsewhere.transmitter.powered = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.restbus import ScheduledMessage
+from harness.restbus import ScheduledMessage, SendType
 from tests.restbus.scripted_port import MS, PLANS, Sender
 
 
@@ -50,6 +50,20 @@ def test_an_active_message_goes_on_with_its_fast_cycle() -> None:
     assert horn.catch_up(1010 * MS) == 49
     sender.until(1025)
     assert sender.port.times == [0, 1000, 1020]
+
+
+def test_cycles_that_rest_while_a_message_is_active_are_not_left_out() -> None:
+    plan = replace(PLANS["Horn"], cycle_ns=100 * MS, send_type=SendType.CYCLIC | SendType.IF_ACTIVE, start_delay_ns=0)
+    sender = Sender(plan)
+    horn = sender.transmitter.message("Horn")
+    assert isinstance(horn, ScheduledMessage)
+    sender.transmitter.start()
+    horn.set({"HornRequest": 2})
+    assert horn.catch_up(1010 * MS) == 49
+    sender.until(1110)
+    horn.set({"HornRequest": 1})
+    sender.until(1250)
+    assert sender.port.times[-2:] == [1110, 1200]
 
 
 def test_nothing_is_left_out_of_what_is_not_sent() -> None:
