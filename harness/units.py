@@ -15,7 +15,7 @@ A bare number always means "in the signal's own unit".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, isfinite
 
 from harness.errors import Inconclusive, UnitError, nearest
 
@@ -96,8 +96,9 @@ class Uncertain(Measured):
     """A span that was measured on a real bench: it knows how far it may be off.
 
     uncertainty_ns: the largest error of the measurement, ns, not negative. Sums and differences add their
-    uncertainties. Comparing it with a limit that is nearer than that raises :class:`~harness.errors.Inconclusive`, so
-    that a plain ``assert`` cannot claim more than was measured; two measured spans are put in order as they are.
+    uncertainties, multiples multiply it; a division makes it a plain number. Comparing it with a limit that is nearer
+    than that raises :class:`~harness.errors.Inconclusive`, so that a plain ``assert`` cannot claim more than was
+    measured; two measured spans are put in order as they are.
 
     >>> Uncertain(32_000_000, 3_000_000) < 80 * ms
     True
@@ -126,6 +127,16 @@ class Uncertain(Measured):
 
     def __rsub__(self, other: int) -> Uncertain:
         return self._with(int(other) - int(self), other) if isinstance(other, int) else NotImplemented
+
+    def __mul__(self, factor: object) -> Uncertain:
+        if isinstance(factor, Duration) or not isinstance(factor, (int, float)):
+            return NotImplemented
+        return Uncertain(super().__mul__(factor), ceil(self.uncertainty_ns * abs(factor)))
+
+    __rmul__ = __mul__
+
+    def __mod__(self, other: int) -> Uncertain:
+        return self._with(int(self) % int(other), other)
 
     def __abs__(self) -> Uncertain:
         return self._with(abs(int(self)))

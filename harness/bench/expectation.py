@@ -111,7 +111,7 @@ class Judge:
         if at is not None and at <= since + within:
             latency = Uncertain(at - since, uncertainty) if uncertainty else Measured(at - since)
             seen = _line(at, watch.satisfied_by, watch.units)
-            result = Result(Verdict.PASSED, Duration(at), latency, Measured(within - int(latency)), seen)
+            result = Result(Verdict.PASSED, Duration(at), latency, Measured(within) - latency, seen)
             what = claims.reaction(predicate, since, within, at, seen)
             self._note(f"{claim}: after {latency}, margin {result.margin}", result, what)
             return result

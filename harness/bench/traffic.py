@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -46,18 +46,38 @@ class Traffic:
     @property
     def times(self) -> tuple[Duration, ...]:
         """When each frame ended, since the world began; on a real bus each knows how far it may be off."""
-        off = self.uncertainty
-        if off is None:
+        if self.uncertainty is None:
             return tuple(Duration(rx.time) for rx in self.frames)
-        return tuple(Uncertain(rx.time, off(rx.time, rx.time)) for rx in self.frames)
+        return tuple(self._measured(self.uncertainty))
 
     @property
     def gaps(self) -> tuple[Duration, ...]:
-        """From the end of each frame to the end of the next."""
-        times = self.times
-        if self.uncertainty is not None:
-            return tuple(after - before for before, after in pairwise(times))
-        return tuple(Measured(after - before) for before, after in pairwise(times))
+        """From the end of each frame to the end of the next; on a real bench each knows how far it may be off.
+
+        The longest and the shortest know it of all the others, too: what holds for ``max(gaps)`` holds for each.
+        """
+        if self.uncertainty is None:
+            return tuple(Measured(after.time - before.time) for before, after in pairwise(self.frames))
+        times = self._measured(self.uncertainty)
+        return _with_extremes([after - before for before, after in pairwise(times)])
+
+    def _measured(self, off: Callable[[int, int], int]) -> list[Uncertain]:
+        return [Uncertain(rx.time, off(rx.time, rx.time)) for rx in self.frames]
+
+
+def _with_extremes(spans: Sequence[Uncertain]) -> tuple[Uncertain, ...]:
+    if not spans:
+        return ()
+    longest, shortest = max(map(int, spans)), min(map(int, spans))
+    above = max(int(each) + each.uncertainty_ns for each in spans) - longest
+    below = shortest - min(int(each) - each.uncertainty_ns for each in spans)
+    return tuple(
+        Uncertain(
+            int(each),
+            max(each.uncertainty_ns, above if each == longest else 0, below if each == shortest else 0),
+        )
+        for each in spans
+    )
 
 
 def traffic(world: World, name: str) -> Traffic:

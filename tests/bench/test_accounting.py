@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from harness import ms
 from harness.bench.accounting import QUIET_NS, Accounting, Lateness
+from harness.bench.traffic import Traffic
 from harness.errors import Inconclusive, UnitError
+from harness.frames import Frame, Received
 from harness.units import Duration, Uncertain
 
 MS = 1_000_000
@@ -72,3 +74,38 @@ def test_uncertainties_add_up_in_sums_and_differences() -> None:
     assert int(Duration(20_000_000) - first) == 15_000_000
     assert (abs(first - 10 * ms)).uncertainty_ns == 100
     assert max(first, second) is second
+
+
+def test_multiples_and_remainders_of_a_measured_span_stay_uncertain() -> None:
+    gap = Uncertain(10_000_000, 300_000)
+    assert [each.uncertainty_ns for each in (gap * 3, 1.5 * gap, -2 * gap)] == [900_000, 450_000, 600_000]
+    assert (gap % (7 * ms)).uncertainty_ns == 300_000
+    with pytest.raises(Inconclusive):
+        _ = gap * 2 <= 20.5 * ms
+    with pytest.raises(Inconclusive):
+        _ = gap % (7 * ms) <= 3.2 * ms
+    with pytest.raises(TypeError):
+        _ = gap * (2 * ms)
+
+
+def frames_at(*times: int) -> tuple[Received, ...]:
+    return tuple(Received(time, "can", Frame(0xA0), "PEDAL") for time in times)
+
+
+def test_what_holds_for_the_longest_gap_holds_for_each_however_late_it_was_stamped() -> None:
+    def off(since: int, until: int) -> int:
+        return 3 * MS if until == 20 * MS else 10_000
+
+    frames = frames_at(0, 10 * MS, 20 * MS, 29 * MS, 40 * MS)
+    traffic = Traffic("Pedals", "can", "PEDAL", 10 * ms, False, 4, (), frames, off)
+    assert [each.uncertainty_ns for each in traffic.gaps if isinstance(each, Uncertain)] == [
+        20_000, 3_010_000, 3_010_000, 2_010_000
+    ]  # fmt: skip
+    assert max(traffic.gaps) == 11 * MS
+    with pytest.raises(Inconclusive):
+        assert max(traffic.gaps) <= 12 * ms
+    with pytest.raises(Inconclusive):
+        assert min(traffic.gaps) >= 8 * ms
+    assert max(traffic.gaps) <= 14 * ms
+    assert traffic.since(25 * ms).gaps[0] <= 12 * ms
+    assert Traffic("Pedals", "can", "PEDAL", 10 * ms, False, 4, (), frames[:1], off).gaps == ()

@@ -1,4 +1,4 @@
-"""Runs on a bench with a real channel, here python-can's ``virtual`` bus: how they end, also when ended from outside."""
+"""Runs on a bench with a real channel, here python-can's ``virtual`` bus: how they end, also from outside."""
 
 from __future__ import annotations
 
