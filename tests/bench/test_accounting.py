@@ -78,7 +78,7 @@ def test_uncertainties_add_up_in_sums_and_differences() -> None:
 
 def test_multiples_and_remainders_of_a_measured_span_stay_uncertain() -> None:
     gap = Uncertain(10_000_000, 300_000)
-    assert [each.uncertainty_ns for each in (gap * 3, 1.5 * gap, -2 * gap)] == [900_000, 450_000, 600_000]
+    assert [each.uncertainty_ns for each in (gap * 3, gap * 1.5, -2 * gap)] == [900_000, 450_000, 600_000]
     assert (gap % (7 * ms)).uncertainty_ns == 300_000
     with pytest.raises(Inconclusive):
         _ = gap * 2 <= 20.5 * ms
