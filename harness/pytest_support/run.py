@@ -336,6 +336,18 @@ class Run:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Give real benches back in their safe state; a worker hands over to its controller."""
+        self._give_back()
+        if self.worlds.rigs.ended_by:
+            session.exitstatus = 128 + self.worlds.rigs.ended_by
+        if hasattr(self.config, "workerinput"):
+            self.config.workeroutput["harness"] = self.output  # type: ignore[attr-defined]  # pytest-xdist's own
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """The safe state comes first: pytest takes up to a second to show where it was interrupted."""
+        self._give_back()
+
+    def _give_back(self) -> None:
         try:
             self.worlds.end_all()
             if self._last is not None:
@@ -344,10 +356,6 @@ class Run:
             self.worlds.interrupted = True  # once more: the run is ending already
         finally:
             self.safe_states += self.worlds.rigs.close()
-        if self.worlds.rigs.ended_by:
-            session.exitstatus = 128 + self.worlds.rigs.ended_by
-        if hasattr(self.config, "workerinput"):
-            self.config.workeroutput["harness"] = self.output  # type: ignore[attr-defined]  # pytest-xdist's own
 
 
 def _verdict(report: pytest.TestReport, error: BaseException | None) -> Verdict | None:
