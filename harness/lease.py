@@ -35,7 +35,8 @@ _SETTLE_NS = 50_000_000
 _NAMELESS_NS = 500_000_000
 """A refusal is believed after so long; a holder without a name is probably just looking (:func:`holder_of`)."""
 _POLL_S = 0.05
-_PROGRESS_NS = 1_000_000_000
+PROGRESS_NS = 1_000_000_000
+"""How often it is told that somebody waits, ns."""
 _LONGEST_NAME = 200
 """Of a lock file, in characters; file systems take 255 bytes."""
 
@@ -168,7 +169,7 @@ def take(
         waited = time.monotonic_ns() - began
         if waited >= max(wait_ns, _NAMELESS_NS if holder == NOBODY_KNOWN else _SETTLE_NS):
             raise AdapterError(_refusal(bench, busy, holder, wait_ns))
-        if progress is not None and waited < wait_ns and (told is None or waited - told >= _PROGRESS_NS):
+        if progress is not None and waited < wait_ns and (told is None or waited - told >= PROGRESS_NS):
             told = waited
             progress(holder, busy, waited)
         time.sleep(_POLL_S if told is not None else _POLL_S / 10)

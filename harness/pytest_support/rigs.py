@@ -17,7 +17,7 @@ import pytest
 from harness.bench import Blueprint
 from harness.bench.live_spec import is_live
 from harness.errors import Blocked, UnitError
-from harness.lease import Holder
+from harness.lease import PROGRESS_NS, Holder
 from harness.units import Duration, minute, parse_duration, rough_text, time_text
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Rigs:
         return f"the run was ended by {signal.Signals(self.ended_by).name}"
 
     def _waits(self, holder: Holder, resource: str, waited_ns: int) -> None:
-        if not waited_ns:
+        if waited_ns < PROGRESS_NS:  # once is enough
             self.tell(f"waiting for {resource}, which {holder} has (at most {time_text(self.wait_ns)})")
 
 
