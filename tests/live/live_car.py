@@ -143,6 +143,11 @@ class Running:
             os.kill(self.pid, signal.SIGKILL)
             self._code = self._forge.code(self.pid, WAIT_S)
 
+    @property
+    def out(self) -> str:
+        """What it has printed so far."""
+        return self._out.read_text() if self._out.exists() else ""
+
     def ended(self, within_s: float = 0.0) -> bool:
         """Whether it has ended, or does within so many s."""
         if self._code is None:
@@ -151,15 +156,15 @@ class Running:
 
     def wait(self) -> Outcome:
         """Wait for its end."""
-        assert self.ended(120.0), f"the run hangs:\n{self._out.read_text()}"
+        assert self.ended(120.0), f"the run hangs:\n{self.out}"
         assert self._code is not None
         evidence = self._evidence.read_text() if self._evidence.exists() else ""
-        return Outcome(self._code, self._out.read_text(), evidence)
+        return Outcome(self._code, self.out, evidence)
 
     def says(self, name: str) -> None:
         """Wait until a file of that name lies in the project: its tests make one to say something."""
         until(lambda: (self._folder / name).exists() or self.ended(), f"{name} was not said")
-        assert (self._folder / name).exists(), self._out.read_text()
+        assert (self._folder / name).exists(), self.out
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

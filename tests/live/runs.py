@@ -10,8 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
+
+NEEDED = (
+    "can.interfaces.slcan", "can.interfaces.udp_multicast", "hypothesis", "pytest", "harness.bench.rig",
+    "harness.instruments.emulators", "harness.pytest_support.run", "harness.pytest_support.summary",
+)  # fmt: skip
+"""What a run imports anyway."""
 
 
 class Forge:
@@ -38,7 +45,7 @@ class Forge:
         return int(found["started"])
 
     def code(self, pid: int, timeout_s: float) -> int | None:
-        """The exit code of a run, negative when a signal ended it; None when it has not ended within ``timeout_s`` s."""
+        """The exit code of a run, negative when a signal ended it; None when it goes on for more than ``timeout_s`` s."""
         found = self._find("ended", pid, timeout_s)
         return None if found is None else int(found["code"])
 
@@ -61,17 +68,8 @@ class Forge:
 def _serve() -> None:
     """Fork a run per request from standard input, and tell when it has started and how it ended."""
     sys.modules["asammdf"] = None  # type: ignore[assignment]  # for python-can: half a second, and threads
-
-    import can.interfaces.slcan
-    import can.interfaces.udp_multicast
-    import hypothesis
-    import pytest
-
-    import harness.bench.rig
-    import harness.instruments.emulators
-    import harness.pytest_support.run
-    import harness.pytest_support.summary  # noqa: F401
-
+    for name in NEEDED:
+        import_module(name)
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)

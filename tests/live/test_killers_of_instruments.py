@@ -89,8 +89,8 @@ KILLERS = [
 ]  # fmt: skip
 
 UNPLUGGED = [
-    Killer("a_console_that_is_unplugged", "unplugged(CONSOLE)\nbench.wait(5 * s)", "blocked", "ecu on .*its port is gone",
-           takes="unplugged", after="blocked"),
+    Killer("a_console_that_is_unplugged", "unplugged(CONSOLE)\nbench.wait(5 * s)", "blocked",
+           "ecu on .*its port is gone", takes="unplugged", after="blocked"),
 ]  # fmt: skip
 
 
