@@ -19,6 +19,7 @@ MODULES = (
     "temporal",
     "online_temporal",
     "offline_hour",
+    "cyclic",
     "round_trip",
 )
 
