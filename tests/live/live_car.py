@@ -217,7 +217,7 @@ class Served:
     def _keep(self) -> None:
         while not self._closing:
             self._process.wait()
-            self._told.unlink()
+            self._told.unlink(missing_ok=True)
             assert self._process.stdout is not None
             self._process.stdout.close()
             while self._leave.exists() and not self._closing:

@@ -45,7 +45,7 @@ class Forge:
         return int(found["started"])
 
     def code(self, pid: int, timeout_s: float) -> int | None:
-        """The exit code of a run, negative when a signal ended it; None when it goes on for more than ``timeout_s`` s."""
+        """The exit code of a run, negative after a signal; None when it goes on for more than ``timeout_s`` s."""
         found = self._find("ended", pid, timeout_s)
         return None if found is None else int(found["code"])
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import can
@@ -155,8 +156,7 @@ def test_frames_go_on_while_the_test_process_is_stopped(
     os.kill(holding.pid, signal.SIGCONT)
     assert len(seen) > 300
     counters = [message.data[1] % 16 for message in seen]
-    lost = [pair for pair in zip(counters, counters[1:], strict=False) if (pair[0] + 1) % PEDALS_COUNTER != pair[1]]
-    assert not lost
+    assert [after for before, after in pairwise(counters) if after != (before + 1) % PEDALS_COUNTER] == []
     go(car)
     outcome = holding.wait()
     assert outcome.verdicts == {"test_hold": "passed"}, outcome.out
