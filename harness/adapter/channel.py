@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import can
 
 from harness.adapter.access import Access, MessageAccess
+from harness.adapter.kernel_cyclic import Known
 from harness.adapter.link import Link, find_link
 from harness.adapter.opening import Opened, open_bus
 from harness.adapter.socket_access import CanDecoder, SocketAccess, UdpDecoder
 from harness.adapter.spec import AdapterSpec, Capabilities, Stamps
 from harness.adapter.stamps import AdapterClock, ArrivalClock, StampClock, UnixClock
 from harness.adapter.traits import Traits
-from harness.frames import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Channel:
     access: Access
     capabilities: Capabilities
     told_by_content: bool
-    cyclic: dict[int, frozenset[Frame]] | None = None
+    cyclic: Known | None = None
 
     def close(self) -> None:
         """Leave the bus."""
@@ -51,7 +51,7 @@ def _channel(spec: AdapterSpec, traits: Traits, clock: Callable[[], int], opened
     uncertainty = (link.uncertainty_ns if link is not None else traits.uncertainty_ns) + stamps.uncertainty_ns
     by: Stamps = traits.stamps
     overruns = traits.lost is not None
-    cyclic: dict[int, frozenset[Frame]] | None = None
+    cyclic: Known | None = None
     access: Access
     if traits.reading == "socketcan":
         decoder = CanDecoder()

@@ -7,7 +7,6 @@ frame found no room (it is dropped; count the echoes).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +20,11 @@ from harness.frames import Frame, check_frame, id_text
 MOST_FRAMES = 256
 """Frames of one sequence at most (``MAX_NFRAMES`` of ``net/can/bcm.c``)."""
 
-RECENT = 4
+RECENT = 16
 """Updates whose frames are recognised when they come back: the newest, and those that may still be on their way."""
+
+Known = dict[int, tuple[frozenset[Frame], ...]]
+"""By identifier key, frames that are ours when the kernel sends them, the newest first."""
 
 
 class KernelCyclic:
@@ -37,16 +39,13 @@ class KernelCyclic:
     Raises :class:`~harness.errors.BusError` for frames that the channel does not carry, or that are no sequence.
     """
 
-    def __init__(
-        self, bus: Any, frames: Sequence[Frame], period_ns: int, *, fd: bool, known: dict[int, frozenset[Frame]]
-    ) -> None:
+    def __init__(self, bus: Any, frames: Sequence[Frame], period_ns: int, *, fd: bool, known: Known) -> None:
         if period_ns < 1000:
             raise BusError(f"the kernel's shortest period is 1 µs, not {period_ns} ns")
         self._bus, self._fd, self._known = bus, fd, known
         self._period_ns = period_ns
         self._frames = self._checked(frames)
         self._task: Any = None
-        self._recent = deque([self._frames], maxlen=RECENT)
         self._remember()
 
     @property
@@ -77,10 +76,9 @@ class KernelCyclic:
         checked = self._checked(frames)
         if checked[0].key != self._frames[0].key:
             raise BusError(f"{id_text(self._frames[0].key)} cannot become {id_text(checked[0].key)}: start another one")
-        self._recent.append(checked)
-        self._remember()
         same = len(checked) == len(self._frames)
         self._frames = checked
+        self._remember()
         if self._task is not None:
             with _refusals("change", checked[0]):
                 if same:
@@ -97,7 +95,9 @@ class KernelCyclic:
                 task.stop()
 
     def _remember(self) -> None:
-        self._known[self._frames[0].key] = frozenset(frame for frames in self._recent for frame in frames)
+        # Those of a former task of this identifier may be on their way, too.
+        key = self._frames[0].key
+        self._known[key] = (frozenset(self._frames), *self._known.get(key, ())[: RECENT - 1])
 
     def _checked(self, frames: Sequence[Frame]) -> tuple[Frame, ...]:
         if not 1 <= len(frames) <= MOST_FRAMES:

@@ -70,6 +70,11 @@ class Outbox:
             self._lost += 1
         self.ring()
 
+    @property
+    def complete(self) -> int:
+        """Up to when everything stands here or has been handed over, as far as is known, clock_ns."""
+        return self._complete
+
     def completed(self, time: int) -> None:
         """Everything stamped up to then, clock_ns, stands here or has been handed over."""
         self._complete = max(self._complete, time)

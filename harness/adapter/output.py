@@ -28,6 +28,13 @@ class Taker(Protocol):
     def send(self, frame: Frame) -> bool: ...
 
 
+class Elsewhere(Protocol):
+    """Frames of this world that somebody else sends: :class:`harness.adapter.kernel_message.KernelSending`."""
+
+    def echoed(self, heard: Heard) -> bool: ...
+    def stuck(self, now: int) -> str | None: ...
+
+
 class _Entry:
     """One frame on its way. due: when it was to be sent, clock_ns. taken: when the driver had it; 0 before."""
 
@@ -84,6 +91,8 @@ class Output:
         """When to :meth:`flush` again, clock_ns."""
         self.lost = False
         """The adapter is gone: frames wait."""
+        self.elsewhere: Elsewhere | None = None
+        """Who else sends frames whose echoes come here."""
         self._loop, self._origin = loop, origin_ns
         self._take, self._outbox, self._clock = taker.send, outbox, clock
         self._overdue, self._overdue_ns = overdue, overdue_ns
@@ -156,10 +165,11 @@ class Output:
     def echoed(self, heard: Heard) -> bool:
         """A frame of ours was on the bus; False when this world has sent no such frame."""
         waiting = None if self._flight is None else self._flight.get(heard.frame.key)
-        if not waiting:
-            return False
-        if waiting[0].frame != heard.frame and not self._skip(waiting, heard):
-            return False
+        if not waiting or waiting[0].frame != heard.frame:
+            if self.elsewhere is not None and self.elsewhere.echoed(heard):
+                return True
+            if not waiting or not self._skip(waiting, heard):
+                return False
         self._report(waiting.popleft(), heard.time)
         return True
 
@@ -229,7 +239,7 @@ class Output:
                 f"{oldest.frame} of {oldest.node} was given to the adapter {time_text(PATIENCE_NS)} ago and is not on "
                 "the bus yet"
             )
-        return None
+        return None if self.elsewhere is None else self.elsewhere.stuck(now)
 
     def _oldest(self) -> _Entry | None:
         if self._flight is None:

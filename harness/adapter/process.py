@@ -30,7 +30,7 @@ from harness.adapter.receiver import Receiver
 from harness.adapter.remote_world import RemoteWorld
 from harness.adapter.scheduling import hurry, settle
 from harness.adapter.spec import AdapterSpec
-from harness.errors import AdapterLost, Blocked, HarnessError
+from harness.errors import AdapterLost, Blocked, ConfigError, HarnessError
 from harness.restbus import MessagePlan
 from harness.wall import clock_ns
 
@@ -152,6 +152,7 @@ class ChannelProcess:
         world = RemoteWorld(
             self._opening.spec.channel, self._plans, self._opening.drift_ppm, command.origin_ns,
             self._driver, self._outbox, clock_ns, echo=self._driver.capabilities.echo,
+            cyclic=self._driver.cyclic if self._opening.spec.cyclic == "kernel" else None,
         )  # fmt: skip
         world.advance()
         self._world, self._receiver.output = world, world.output
@@ -256,7 +257,14 @@ def _driver(spec: AdapterSpec) -> Driver:
     sys.modules.setdefault("asammdf", None)  # type: ignore[arg-type]  # "is not installed", for whoever imports it
     from harness.adapter.driver import Driver
 
-    return Driver(spec)
+    driver = Driver(spec)
+    if spec.cyclic == "kernel" and not driver.capabilities.kernel_cyclic:
+        driver.close()
+        raise ConfigError(
+            f'channel {spec.channel!r} has cyclic = "kernel", but the kernel sends nothing on {spec}, only on '
+            'interface "socketcan"; say cyclic = "process" in the bench file, or leave it out'
+        )
+    return driver
 
 
 def _first(connection: Connection) -> Open:

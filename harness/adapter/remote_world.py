@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from harness.adapter.commands import Send, Switch, Tell
 from harness.adapter.items import Done, Missed, Trouble
@@ -15,6 +16,10 @@ from harness.frames import Frame
 from harness.loop import Loop, Owner
 from harness.restbus import MessagePlan, ScheduledMessage, Tamper, Transmitter
 from harness.units import time_text
+
+if TYPE_CHECKING:
+    from harness.adapter.kernel_message import MakeTask
+    from harness.adapter.kernel_sending import KernelSending
 
 HOLD_NS = 2_000_000
 """After so long with frames to send, commands and reports get their turn, ns; what is due at one instant goes first."""
@@ -32,7 +37,8 @@ class TimedLoop(Loop):
 class RemoteWorld:
     """What one channel process sends for one world of the test process. All calls with the outbox' turn held.
 
-    origin_ns: the world's time 0, clock_ns. echo: whether the driver tells when a frame is on the bus.
+    origin_ns: the world's time 0, clock_ns. echo: whether the driver tells when a frame is on the bus. cyclic: lets the
+    kernel send what is purely cyclic; None: this process does.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class RemoteWorld:
         clock: Callable[[], int],
         *,
         echo: bool,
+        cyclic: MakeTask | None = None,
     ) -> None:
         self.loop = TimedLoop()
         self._origin, self._outbox, self._clock = origin_ns, outbox, clock
@@ -60,10 +67,16 @@ class RemoteWorld:
             self.loop, origin_ns, taker, outbox, clock,
             echo=echo, overdue=self._overdue, overdue_ns=self._shortest,
         )  # fmt: skip
+        self._kernel: KernelSending | None = None
+        transmitter: Callable[..., Transmitter] = partial(Transmitter, self.loop)
+        if cyclic is not None:
+            # Takes python-can along, which only finds its interfaces when the process knows where to look for modules.
+            from harness.adapter.kernel_sending import KernelSending
+
+            self._kernel = KernelSending(self.loop, origin_ns, self.output, outbox, clock, cyclic)
+            self.output.elsewhere, transmitter = self._kernel, self._kernel.transmitter
         self._transmitters = {
-            node: Transmitter(
-                self.loop, NodePort(channel, node, self.output), each, Owner(node, drift_ppm.get(node, 0.0))
-            )
+            node: transmitter(NodePort(channel, node, self.output), each, Owner(node, drift_ppm.get(node, 0.0)))
             for node, each in plans.items()
         }
         self._enough_at = 0
@@ -89,6 +102,8 @@ class RemoteWorld:
             self.loop.run_until(now, self._enough)
         if self.output.retry_at <= self._clock():
             self.output.flush()
+        if self._kernel is not None:
+            self._kernel.advance()
 
     def _enough(self) -> bool:
         """Whether the others have to get their turn before the rest of what is due."""

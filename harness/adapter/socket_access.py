@@ -17,6 +17,7 @@ import can
 
 from harness.adapter.error_frames import linux_reports, plain_reports
 from harness.adapter.items import Error, Heard, Item, Overrun
+from harness.adapter.kernel_cyclic import Known
 from harness.adapter.messages import frame_of, message_to_send
 from harness.adapter.stamps import StampClock
 from harness.adapter.traits import Traits
@@ -120,7 +121,7 @@ class CanDecoder:
     size = _FD_MTU
 
     def __init__(self) -> None:
-        self.cyclic: dict[int, frozenset[Frame]] = {}
+        self.cyclic: Known = {}
 
     def __call__(self, time: int, data: bytes, flags: int) -> list[Item]:
         """See :data:`Decode`."""
@@ -141,7 +142,7 @@ class CanDecoder:
         )
         own = bool(flags & _MSG_CONFIRM)
         if not own and self.cyclic and flags & _MSG_DONTROUTE:
-            own = frame in self.cyclic.get(frame.key, ())
+            own = any(frame in frames for frames in self.cyclic.get(frame.key, ()))
         return [Heard(time, frame, own)]
 
 

@@ -162,11 +162,15 @@ class World:
 
 @contextmanager
 def opened_here(
-    monkeypatch: pytest.MonkeyPatch, driver: ScriptedDriver, plans: Any = None, drift_ppm: Any = None
+    monkeypatch: pytest.MonkeyPatch,
+    driver: ScriptedDriver,
+    plans: Any = None,
+    drift_ppm: Any = None,
+    spec: AdapterSpec = SPEC,
 ) -> Iterator[Adapter]:
     """An adapter whose channel process is a thread of this process."""
     monkeypatch.setattr(client, "Child", lambda: ChildHere(driver))
-    adapter = Adapter(SPEC, plans, drift_ppm)
+    adapter = Adapter(spec, plans, drift_ppm)
     adapter.open()
     try:
         yield adapter
