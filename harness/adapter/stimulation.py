@@ -23,6 +23,8 @@ REQUEST_ID, ANSWER_ID = 0x1FFF_FFF0, 0x1FFF_FFF1
 PROTOCOL = 2
 """Version of what is written here; the answer to :attr:`Operation.HELLO`."""
 _LAYOUT = struct.Struct("<BBHf")
+_SINGLE = struct.Struct("<f")
+_LARGEST = 3.4028234663852886e38
 _ANSWER = 0x80
 
 
@@ -103,7 +105,8 @@ class Request:
         """The request in a frame; None when it holds none."""
         if frame.id != REQUEST_ID or not frame.extended or len(frame.data) != _LAYOUT.size:
             return None
-        return cls(*_LAYOUT.unpack(frame.data))
+        operation, number, subject, value = _LAYOUT.unpack(frame.data)
+        return cls(operation, number, subject, _rounded(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +131,21 @@ class Answer:
         operation, number, status, value = _LAYOUT.unpack(frame.data)
         if not operation & _ANSWER or status not in tuple(Status):
             return None
-        return cls(operation & ~_ANSWER, number, Status(status), value)
+        return cls(operation & ~_ANSWER, number, Status(status), _rounded(value))
 
 
 def subject_of(name: str) -> int:
     """The number that stands for a name."""
     return crc_hqx(name.encode(), 0)
+
+
+def _rounded(value: float) -> float:
+    """What a single-precision number stands for: 2.8, and not 2.799999952316284, which would lie below a limit of 2.8.
+
+    The shortest decimal number that is this one in single precision; nine digits always do.
+    """
+    for digits in range(6, 9):
+        short = float(f"{value:.{digits}g}")
+        if abs(short) <= _LARGEST and _SINGLE.pack(short) == _SINGLE.pack(value):
+            return short
+    return value

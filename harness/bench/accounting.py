@@ -64,6 +64,8 @@ class Accounting:
         """How late each channel process was."""
         self.served = {name: Lateness(name) for name in served}
         """How late the served vehicle was, if there is one."""
+        self.acting = Lateness("test")
+        """How far the world was behind the clock when the test acted: so much later than it thinks it did."""
         self.settle: Callable[[], None] = lambda: None
         """Waits until all that is known about the time up to now is in."""
 
@@ -76,6 +78,10 @@ class Accounting:
         late = max((each.worst(since, until) for each in self.channels.values()), default=0)
         return late + max((each.worst(since, until) for each in self.served.values()), default=0)
 
+    def worst(self, since: int, until: int) -> int:
+        """How late the bench was at worst, whatever of it: also with what the test did; ns."""
+        return max(self.late(since, until), self.acting.worst(since, until))
+
     def text(self, since: int, until: int) -> str:
         """The parts of the uncertainty, for people."""
         parts = [f"{name}: stamps within {rough_text(stamp)}" for name, stamp in self.stamps.items()]
@@ -84,4 +90,6 @@ class Accounting:
         parts += [
             f"served vehicle late by up to {rough_text(late.worst(since, until))}" for late in self.served.values()
         ]
+        if self.acting.spans:
+            parts.append(f"test acted up to {rough_text(self.acting.worst(since, until))} late")
         return "; ".join(parts)

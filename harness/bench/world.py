@@ -217,6 +217,8 @@ class World:
             error = StimulatesRecording(f"{what}: the world is the recording {name}, which can only be watched")
             self.loop.failure = self.loop.failure or error
             raise error
+        if self.live is not None:
+            self.live.accounting.acting.note(self.loop.now, max(0, self.live.loop.present - self.loop.now))
 
     def uses(self, channel: str, key: int) -> None:
         """A test looks at a message: in a recording or on a real bus, what is wrong with its frames is then red."""

@@ -270,7 +270,7 @@ class Worlds:
             if world.live is None:
                 continue
             limit, accounting = world.blueprint.file.late_limit, world.live.accounting
-            if accounting.late(share.since, world.loop.now) > limit:
+            if accounting.worst(share.since, world.loop.now) > limit:
                 how = accounting.text(share.since, world.loop.now)
                 doubt = Inconclusive(
                     f"the test failed, but the bench itself was late by more than {time_text(limit)} meanwhile "

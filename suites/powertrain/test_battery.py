@@ -104,8 +104,8 @@ def test_cell_voltage_out_of_limits(bench: Bench, cell: int, voltage: float, war
     press(bench, accelerator=50 * percent)
     bench.wait(phase)
     bench.plant[f"cell_voltage_{cell}"] = voltage * V
-    fault = bench.now
-    bench.stays(bench.signal("CellVoltageWarning") == "None", during=490 * ms)
+    fault = bench.latest
+    bench.stays(bench.signal("CellVoltageWarning") == "None", during=490 * ms, after=fault)
     warned = bench.expect(bench.signal("CellVoltageWarning") == warning, within=550 * ms, after=fault)
     closed = (bench.signal("ContactorPositive") == "Closed") & (bench.signal("ContactorNegative") == "Closed")
     bench.stays(closed, during=2.9 * s, after=warned.time)

@@ -19,7 +19,9 @@ BYTE, WORD, SINGLE = st.integers(0, 255), st.integers(0, 0xFFFF), st.floats(widt
 @given(BYTE, BYTE, WORD, SINGLE)
 def test_requests_come_back_from_their_frames(operation: int, number: int, subject: int, value: float) -> None:
     request = Request(operation, number, subject, value)
-    assert Request.of(request.frame()) == request
+    found = Request.of(request.frame())
+    assert found is not None and found.frame() == request.frame()
+    assert (found.operation, found.number, found.subject) == (operation, number, subject)
     assert Answer.of(request.frame()) is None
 
 
@@ -27,8 +29,17 @@ def test_requests_come_back_from_their_frames(operation: int, number: int, subje
 @given(st.integers(0, 127), BYTE, st.sampled_from(Status), SINGLE)
 def test_answers_come_back_from_their_frames(operation: int, number: int, status: Status, value: float) -> None:
     answer = Answer(operation, number, status, value)
-    assert Answer.of(answer.frame()) == answer
+    found = Answer.of(answer.frame())
+    assert found is not None and found.frame() == answer.frame()
+    assert (found.operation, found.number, found.status) == (operation, number, status)
     assert Request.of(answer.frame()) is None
+
+
+@settings(deadline=None)
+@given(st.decimals(-100_000, 100_000, places=3).map(lambda number: float(f"{number:.6g}")))
+def test_a_number_of_six_digits_comes_back_as_it_was(value: float) -> None:
+    found = Request.of(Request(1, 0, 0, value).frame())
+    assert found is not None and found.value == value
 
 
 @settings(deadline=None)
