@@ -264,6 +264,11 @@ class Loop:
         # Ctrl-C, pytest.skip() and the like go on to those whom they concern.
         raise failure if isinstance(error, Exception) else error
 
+    @property
+    def present(self) -> int:
+        """When whoever acts now acts, ns. In virtual time that is :attr:`now`."""
+        return self.now
+
     def held(self) -> AbstractContextManager[None]:
         """Keep the world still, and up to date, for a few steps that belong together. In virtual time it always is."""
         return _STILL

@@ -281,8 +281,8 @@ class Bench:
     # -- time and expectations -------------------------------------------------------------------------------------
 
     def wait(self, span: Duration) -> None:
-        """Let ``span`` of the world's time pass."""
-        self.world.loop.run_until(self.world.loop.now + duration(span, "wait"))
+        """Let ``span`` of the world's time pass, from the call on."""
+        self.world.loop.run_until(self.world.loop.present + duration(span, "wait"))
 
     def wait_until(self, predicate: Predicate, *, timeout: Duration) -> Result:
         """Wait until the predicate holds, counted from now; the set-up form of :meth:`expect`."""

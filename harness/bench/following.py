@@ -7,7 +7,8 @@ however late the test's own process is. It stays behind the clock by what handin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from harness.errors import AdapterLost, HarnessError
@@ -17,6 +18,9 @@ from harness.wall import LONGEST_SLEEP_S, WallLoop, clock_ns
 
 STALLED_NS = 3_000_000_000
 """A channel that says nothing for so long has died, whatever its process looks like."""
+
+NEAR_NS = 20_000_000
+"""So far behind the clock a world may be when a test acts in it, ns: what handing over takes, with room to spare."""
 
 Due = tuple[int, Callable[[Any], object], Any]
 """When (world ns), and what is to be called with what."""
@@ -56,9 +60,20 @@ class FollowingLoop(WallLoop):
         return min(self._complete.values())
 
     @property
-    def behind_ns(self) -> int:
-        """How far the world is behind the clock, ns."""
-        return self._clock() - self._origin - self.elapsed
+    def present(self) -> int:
+        """What the clock says, in world time; the world itself comes there a little later."""
+        return max(self.now, self._clock() - self._origin)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """As :meth:`WallLoop.held`. A test that has kept the interpreter to itself waits for what came meanwhile."""
+        with self._lock:
+            if not self._held and self._current is None and self._thread is not None:
+                near = self.present - NEAR_NS
+                while self.elapsed < near and self.failure is None and not self._closing:
+                    self._changed.wait(LONGEST_SLEEP_S)
+        with super().held():
+            yield
 
     def feed(self, channel: str, due: Sequence[Due], complete: int) -> None:
         """A channel hands over what came up to ``complete`` ns. From any thread; runs nothing itself.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.bench.following import STALLED_NS, FollowingLoop
+from harness.bench.following import NEAR_NS, STALLED_NS, FollowingLoop
 from harness.errors import AdapterLost, Blocked, SimulationError
 from harness.loop import DEADLINE
 from harness.wall import clock_ns
@@ -17,8 +17,8 @@ MS = 1_000_000
 
 @pytest.fixture
 def loop() -> Iterator[FollowingLoop]:
-    following = FollowingLoop(["powertrain", "body"])
-    following.start_at(clock_ns())
+    following = FollowingLoop(["powertrain", "body"], lambda: 0)  # however slow this machine is
+    following.start_at(0)
     yield following
     following.close()
 
@@ -103,7 +103,7 @@ def test_a_channel_that_says_nothing_any_more_stops_the_world() -> None:
     loop.start_at(now)
     try:
         for _ in range(STALLED_NS // (500 * MS) + 1):
-            with loop.held():
+            with loop._lock:
                 clock[0] += 500 * MS
                 loop._sleep_s()
         with pytest.raises(AdapterLost, match="'body': its process has said nothing for 3"):
@@ -124,3 +124,36 @@ def test_a_channel_is_not_blamed_when_the_test_process_itself_stood_still() -> N
         loop.run_until(5 * MS)
     finally:
         loop.close()
+
+
+def test_a_test_that_has_kept_the_interpreter_to_itself_waits_for_what_came_meanwhile() -> None:
+    clock = [0]
+    loop = FollowingLoop(["body"], lambda: clock[0])
+    loop.start_at(0)
+    seen: list[int] = []
+    try:
+        clock[0] = 29_000 * MS
+        assert (loop.now, loop.present) == (0, 29_000 * MS)
+        feeding = threading.Timer(0.05, loop.feed, ["body", [(28_000 * MS, seen.append, 28)], 28_990 * MS])
+        feeding.start()
+        with loop.held():
+            assert (seen, loop.now) == ([28], 28_990 * MS)
+        feeding.join()
+        clock[0] += NEAR_NS - 15 * MS
+        with loop.held():
+            assert loop.now == 28_990 * MS, "that is near enough"
+    finally:
+        loop.close()
+
+
+def test_a_test_that_acts_in_a_world_that_has_stopped_does_not_wait_for_it() -> None:
+    clock = [0]
+    loop = FollowingLoop(["body"], lambda: clock[0])
+    loop.start_at(0)
+    clock[0] = 29_000 * MS
+    threading.Timer(0.05, loop.fail, [Blocked("the adapter is gone")]).start()
+    with loop.held():
+        assert loop.now == 0
+    with pytest.raises(Blocked, match="the adapter is gone"):
+        loop.run_until(MS)
+    loop.close()

@@ -19,7 +19,7 @@ def world_on(loop: FollowingLoop) -> OpenWorld:
 
 def behind(callback: Any) -> FollowingLoop:
     """A loop that has to catch up with an event, and that nobody else drives."""
-    loop = FollowingLoop(["can"])
+    loop = FollowingLoop(["can"], lambda: 0)
     loop._thread = threading.current_thread()
     loop.feed("can", [(1, callback, None)], 2)
     return loop
