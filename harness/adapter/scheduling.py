@@ -17,16 +17,7 @@ SWITCH_INTERVAL_S = 0.000_1
 def hurry() -> str:
     """Have this thread, and those that it starts from now on, scheduled before others; returns what was granted."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    if sys.platform == "win32":
-        return _hurry_on_windows()
-    with suppress(AttributeError, OSError):  # macOS has no such function
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
-        return f"real-time (SCHED_FIFO, priority {PRIORITY})"
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
-    except OSError:
-        return "ordinary: neither real-time priority nor a negative nice value is allowed (see `man limits.conf`)"
-    return f"before others (nice {NICE}); real-time priority is not allowed"
+    return _hurry_on_windows() if sys.platform == "win32" else _hurry_on_posix()
 
 
 def settle() -> None:
@@ -34,6 +25,18 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(1_000, 20, 1_000)  # often and little: what is collected seldom is much, and takes 10 ms
+
+
+def _hurry_on_posix() -> str:
+    if hasattr(os, "sched_setscheduler"):  # macOS has no such function
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+            return f"real-time (SCHED_FIFO, priority {PRIORITY})"
+    if hasattr(os, "setpriority"):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
+            return f"before others (nice {NICE}); real-time priority is not allowed"
+    return "ordinary: neither real-time priority nor a negative nice value is allowed (see `man limits.conf`)"
 
 
 def _hurry_on_windows() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from harness.adapter import scheduling
 from harness.adapter.connection import LONGEST, Connection, Garbled, accept, connect, listen
 from harness.adapter.items import Batch, Heard
 from harness.adapter.outbox import MOST_AT_ONCE, Outbox, Turn
@@ -234,3 +237,26 @@ def test_an_account_tells_messages_and_the_whole() -> None:
     assert (statistics.messages["B"].lost, statistics.total.lost, statistics.total.frames) == (4, 4, 3)
     assert statistics.overruns == 1
     assert str(statistics.total) == "3 frames, p50 2.05 µs, p99 3 µs, max 3 µs late, 2 retries, 4 lost"
+
+
+# -- what the operating system grants ----------------------------------------------------------------------------------
+
+
+def refused(*_: object) -> None:
+    raise PermissionError
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="priorities of POSIX")
+def test_the_best_scheduling_that_is_allowed_is_taken_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(sys, "setswitchinterval", asked.append)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *given: asked.append(given), raising=False)
+    monkeypatch.setattr(os, "setpriority", lambda *given: asked.append(given))
+    assert scheduling.hurry().startswith("real-time") == hasattr(os, "SCHED_FIFO")
+    monkeypatch.setattr(os, "sched_setscheduler", refused)
+    assert scheduling.hurry() == "before others (nice -10); real-time priority is not allowed"
+    assert (os.PRIO_PROCESS, 0, -10) in asked
+    monkeypatch.delattr(os, "sched_setscheduler")
+    monkeypatch.setattr(os, "setpriority", refused)
+    assert scheduling.hurry().startswith("ordinary: neither")
+    assert asked.count(scheduling.SWITCH_INTERVAL_S) == 3
