@@ -25,7 +25,7 @@ model = "lamp_model:Garage"
 """
 
 ENDING = """
-import os, signal, time
+import os, signal, threading, time
 from pathlib import Path
 
 def come(number):
@@ -64,15 +64,15 @@ def tears_down(bench):
 
 WAITS = """
 def test_a(bench, undoing):
-    bench.world.loop.after(int(20 * ms), lambda: come(NUMBER))
+    threading.Timer(0.05, come, [NUMBER]).start()
     bench.wait(60 * s)
 """
 CATCHES = """
 def test_a(bench, undoing):
-    bench.world.loop.after(int(20 * ms), lambda: come(NUMBER))
+    threading.Timer(0.05, come, [NUMBER]).start()
     while True:
         try:
-            bench.signal("BrakeLamp").value
+            time.sleep(60)
         except Exception:
             pass
 """
