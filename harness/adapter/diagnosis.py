@@ -164,6 +164,21 @@ class Diagnosis:
         """Keys of known identifiers that were always heard with less data than the database says, lowest first."""
         return tuple(sorted(key for key, count in self.short.items() if count == self.heard[key]))
 
+    @property
+    def partial(self) -> bool:
+        """Whether the databases fit, though they may hold a part of the network only.
+
+        Then most of what others are to send cyclically has come, at its length, whatever else there is on the bus.
+        """
+        since = self.now - self.begin
+        expected = [
+            key
+            for key, message in self.known.items()
+            if key not in self.own and message.cycle_time_ns and 2 * message.cycle_time_ns <= since
+        ]
+        short = set(self.misfits)
+        return 2 * sum(key in self.heard and key not in short for key in expected) > len(expected)
+
     def reason(self) -> str | None:
         """Why this bench cannot run a test, with the evidence; None: nothing speaks against it."""
         rules = (self._told, self._gaps, self._database, self._senders, self._off, self._ack, self._rate, self._silence)
@@ -181,7 +196,7 @@ class Diagnosis:
 
     def _database(self) -> str:
         seen, unknown, misfits = len(self.heard), self.unknown, self.misfits
-        if seen < ENOUGH_IDENTIFIERS or 2 * (len(unknown) + len(misfits)) <= seen:
+        if seen < ENOUGH_IDENTIFIERS or 2 * (len(unknown) + len(misfits)) <= seen or self.partial:
             return ""
         parts = []
         if unknown:

@@ -71,6 +71,33 @@ def test_a_database_of_another_version() -> None:
     assert fold.misfits == (0x200, 0x201)
 
 
+def part(*, fitting: int, unknown: int, after: int) -> Diagnosis:
+    """A database of ten messages every 100 ms, on a bus with many others."""
+    known = {id: MessageDef(f"Other{id:X}", id, 4, (), cycle_time_ns=100 * MS) for id in OTHERS}
+    fold = Diagnosis("powertrain", known | OWN, {0x0A0: "PEDAL"}, BEGIN)
+    for id in [*range(0x200, 0x200 + fitting), *range(0x300, 0x300 + unknown)]:
+        fold.take(heard(id))
+    fold.complete(BEGIN + after)
+    return fold
+
+
+def test_a_database_that_holds_a_part_of_the_network_is_none_that_does_not_match() -> None:
+    assert part(fitting=6, unknown=40, after=1000 * MS).reason() is None
+    reason = part(fitting=5, unknown=40, after=1000 * MS).reason()
+    assert reason is not None and "database does not match: 40 of 45 identifiers seen are unknown" in reason
+
+
+def test_what_is_not_due_yet_is_not_missed() -> None:
+    assert part(fitting=0, unknown=40, after=100 * MS).reason() is not None
+    known = KNOWN | {0x210: MessageDef("Fast", 0x210, 4, (), cycle_time_ns=10 * MS)}
+    known |= {id: MessageDef(f"Slow{id:X}", id, 4, (), cycle_time_ns=1000 * MS) for id in range(0x211, 0x21A)}
+    fold = Diagnosis("powertrain", known, {0x0A0: "PEDAL"}, BEGIN)
+    for item in (heard(0x210), heard(0x300), heard(0x301)):
+        fold.take(item)
+    fold.complete(BEGIN + 50 * MS)
+    assert fold.reason() is None
+
+
 def test_half_is_not_more_than_half() -> None:
     assert evidence(heard(0x300), heard(0x301), heard(0x200), heard(0x201)).reason() is None
 
