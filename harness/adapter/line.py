@@ -74,28 +74,34 @@ class Line:
             self._sink = None
 
     def ask(
-        self, frame: Frame, found: Callable[[Frame], Found | None], timeout_ns: int, node: str
+        self, frame: Frame, found: Callable[[Frame], Found | None], timeout_ns: int, node: str, *, forget: bool = False
     ) -> tuple[int, Found]:
         """Send a frame while no world runs, and :meth:`wait_for` its answer."""
         self.adapter.send(node, frame)
-        return self.wait_for(found, timeout_ns)
+        return self.wait_for(found, timeout_ns, forget=forget)
 
-    def wait_for(self, found: Callable[[Frame], Found | None], timeout_ns: int) -> tuple[int, Found]:
+    def wait_for(
+        self, found: Callable[[Frame], Found | None], timeout_ns: int, *, forget: bool = False
+    ) -> tuple[int, Found]:
         """Wait, while no world runs, for a frame in which ``found`` finds something; its stamp, and what that is.
 
-        The frame stays among what waits for the world. Raises :class:`~harness.errors.Blocked` when none comes, and for
-        what is wrong with the channel.
+        The frame stays among what waits for the world. forget: what came before it does not, be it stamped as late:
+        what is read at once may have one stamp. Raises :class:`~harness.errors.Blocked` when none comes, and for what
+        is wrong with the channel.
         """
         end = clock_ns() + timeout_ns
         with self._changed:
             seen = 0
             while True:
-                for batch in self._waiting[seen:]:
-                    for item in batch.items:
+                for number, batch in enumerate(self._waiting[seen:], seen):
+                    for place, item in enumerate(batch.items):
                         if isinstance(item, Trouble) and item.fatal:
                             raise AdapterLost(f"{self.adapter.spec}: {item.text}")
                         answer = found(item.frame) if isinstance(item, Heard) else None
                         if answer is not None:
+                            if forget:
+                                rest = batch._replace(items=batch.items[place:])
+                                self._waiting[: number + 1] = [rest]
                             return item.time, answer
                 seen = len(self._waiting)
                 left = end - clock_ns()

@@ -141,13 +141,14 @@ class Served:
 def renew(line: Line, others: Iterable[Line]) -> dict[str, int]:
     """Ask for a factory-new vehicle before a world begins.
 
-    Returns by channel from when on (ns of the clock) frames are the new vehicle's. Raises
-    :class:`~harness.errors.Blocked` without an answer.
+    Returns by channel from when on (ns of the clock) frames are the new vehicle's; those of the former one wait on the
+    lines no more. Raises :class:`~harness.errors.Blocked` without an answer.
     """
     begins = {line.adapter.spec.channel: _ask(line, Operation.NEW_VEHICLE)[0]}
     for other in others:
         with suppress(Blocked):  # a channel on which nothing is served
-            begins[other.adapter.spec.channel] = other.wait_for(_answer_to(Operation.NEW_VEHICLE), OTHERS_LIMIT_NS)[0]
+            answer = other.wait_for(_answer_to(Operation.NEW_VEHICLE), OTHERS_LIMIT_NS, forget=True)
+            begins[other.adapter.spec.channel] = answer[0]
     return begins
 
 
@@ -163,7 +164,10 @@ def greet(line: Line) -> None:
 
 def _ask(line: Line, operation: Operation) -> tuple[int, Answer]:
     try:
-        time, answer = line.ask(Request(operation, _NUMBER).frame(), _answer_to(operation), ANSWER_LIMIT_NS, TESTER)
+        time, answer = line.ask(
+            Request(operation, _NUMBER).frame(), _answer_to(operation), ANSWER_LIMIT_NS, TESTER,
+            forget=operation is Operation.NEW_VEHICLE,
+        )  # fmt: skip
     except AdapterLost:
         raise
     except Blocked as error:
