@@ -128,7 +128,7 @@ class Judge:
             self._run(since + during, lambda: watch.violated_at is not None)
             claim = f"stays {predicate.describe()} during {time_text(during)}"
             wrong = None if watch.violated_at is None else (watch.violated_at, watch.violated_by)
-            return self._judge_span(claim, watch, during, wrong, watch.margin, after)
+            return self._judge_span(claim, watch, during, wrong, watch.margin, after, predicate)
         finally:
             watch.close()
 
@@ -141,7 +141,7 @@ class Judge:
             self._run(since + during, lambda: watch.satisfied_at is not None)
             claim = f"never {predicate.describe()} during {time_text(during)}"
             wrong = None if watch.satisfied_at is None else (watch.satisfied_at, watch.satisfied_by)
-            return self._judge_span(claim, watch, during, wrong, opposite.margin, after)
+            return self._judge_span(claim, watch, during, wrong, opposite.margin, after, opposite.predicate)
         finally:
             watch.close()
             opposite.close()
@@ -166,6 +166,7 @@ class Judge:
         wrong: tuple[int, Values] | None,
         margin: float | None,
         after: Stimulus | int | None,
+        holds: Predicate,
     ) -> Result:
         since = watch.since
         if wrong is not None and watch.has_data:
@@ -184,11 +185,26 @@ class Judge:
                 why = f"at {time_text(watch.lost_at)} the last sample was more than {MISSED_CYCLES} cycles old"
             self._cannot_tell(watch.predicate, claim, why, since + during, since)
             raise Inconclusive(f"{claim}: {why}, so it cannot be told\n{watch.availability()}")
+        self._look_past(claim, holds, since, since + during)
         result = Result(Verdict.PASSED, Duration(since + during), Measured(during), margin, _seen(watch))
         distance = "" if margin is None else f", smallest distance {_number_text(margin, watch.predicate.unit)}"
         what = claims.span(watch.predicate, claim, since, during, None, margin, result.seen)
         self._note(f"{claim}: held{distance}", result, what)
         return result
+
+    def _look_past(self, claim: str, holds: Predicate, since: int, end: int) -> None:
+        """What came a little late may have come within the time."""
+        uncertainty = self._uncertainty(end, end)
+        if not uncertainty:
+            return
+        watch = Watch(holds, end, end + uncertainty)
+        try:
+            self._run(end + uncertainty, lambda: watch.violated_at is not None)
+            if watch.violated_at is not None and watch.lost_at is None:
+                late = f"violated only after {time_text(watch.violated_at - since)}"
+                self._doubt(holds, claim, late, since, watch.violated_at, uncertainty)
+        finally:
+            watch.close()
 
     def _uncertainty(self, since: int, at: int) -> int:
         """How far the time between two instants may be off, ns. A stamp is late or right, never early."""

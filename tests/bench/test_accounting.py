@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import ms
+from harness.bench import Bench
 from harness.bench.accounting import QUIET_NS, Accounting, Lateness
+from harness.bench.expectation import Judge
+from harness.bench.live import Live
 from harness.bench.traffic import Traffic
 from harness.errors import Inconclusive, UnitError
 from harness.frames import Frame, Received
@@ -109,3 +116,48 @@ def test_what_holds_for_the_longest_gap_holds_for_each_however_late_it_was_stamp
     assert max(traffic.gaps) <= 14 * ms
     assert traffic.since(25 * ms).gaps[0] <= 12 * ms
     assert Traffic("Pedals", "can", "PEDAL", 10 * ms, False, 4, (), frames[:1], off).gaps == ()
+
+
+def on_a_bench_that_knows_times_to_within(lamp: Bench, uncertainty: int) -> int:
+    """Makes it so; returns after how long the lamp of this world lights."""
+    lamp._judge = Judge(lamp.world.loop, lamp.journal, Accounting({"can": uncertainty}))
+    with Bench(lamp.world.blueprint) as same:
+        same.wait(100 * ms)
+        same.set("BrakePedal", 40)
+        return same.wait_until(same.signal("BrakeLamp") == "On", timeout=100 * ms).time - 100 * MS
+
+
+CLAIMS: list[Callable[[Bench, Duration], object]] = [
+    lambda bench, span: bench.stays(bench.signal("BrakeLamp") == "Off", during=span),
+    lambda bench, span: bench.never(bench.signal("BrakeLamp") == "On", during=span),
+]
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_comes_just_after_the_end_may_have_come_before(
+    lamp: Bench, claim: Callable[[Bench, Duration], object]
+) -> None:
+    lights = on_a_bench_that_knows_times_to_within(lamp, 5 * MS)
+    lamp.wait(100 * ms)
+    lamp.set("BrakePedal", 40)
+    with pytest.raises(Inconclusive, match=r"violated only after .* known to within 5 ms only"):
+        claim(lamp, Duration(lights - 4 * MS))
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_comes_later_than_that_did_not(lamp: Bench, claim: Callable[[Bench, Duration], object]) -> None:
+    lights = on_a_bench_that_knows_times_to_within(lamp, 5 * MS)
+    lamp.wait(100 * ms)
+    lamp.set("BrakePedal", 40)
+    assert claim(lamp, Duration(lights - 6 * MS))
+
+
+def test_a_frame_just_after_a_silence_may_have_broken_it(lamp: Bench) -> None:
+    live = SimpleNamespace(accounting=Accounting({"can": 2 * MS}), end=lambda: None)
+    lamp.world.live = cast(Live, live)
+    lamp.wait(95 * ms)
+    lamp.silent("Pedals", during=1 * ms)
+    lamp.wait(8 * ms)
+    next_frame = lamp.traffic("Pedals").times[-1] + 10 * MS
+    with pytest.raises(Inconclusive, match="known to within 2 ms only"):
+        lamp.silent("Pedals", during=Duration(next_frame - MS - lamp.now))
