@@ -147,5 +147,6 @@ def test_once_per_file_or_once_per_run(car: Car, served: Served, scope: str) -> 
 def test_a_reset_that_has_failed_is_due_again(car: Car, served: Served) -> None:
     body = "\nSupply.connected = False\n\ndef test_0(bench):\n    pass\n\ndef test_1():\n    Supply.connected = True\n"
     outcome = run(car, "power cycle", f"{body}\n{ONCE}", "run")
-    assert outcome.verdicts.pop("test_0") == "blocked"
-    assert set(outcome.verdicts.values()) == {"passed"}, outcome.out
+    verdicts = outcome.verdicts
+    assert verdicts.pop("test_0") == "blocked"
+    assert set(verdicts.values()) == {"passed"}, outcome.out
