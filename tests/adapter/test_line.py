@@ -65,7 +65,7 @@ def test_what_came_before_the_answer_is_forgotten_on_request_whatever_its_stamp(
 
 
 def test_no_answer_blocks() -> None:
-    with pytest.raises(Blocked, match="no answer on .* within 1 ms"):
+    with pytest.raises(Blocked, match=r"no answer on .* within 1 ms"):
         line_on(Adapter()).wait_for(is_answer, 1_000_000)
 
 
