@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from harness.adapter.stimulation import Operation
 from harness.bench.signal import value_text
-from harness.bench.still import still
 from harness.errors import Blocked
 from harness.plant import Plant
 from harness.units import Quantity
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from harness.instruments.roles import PowerSupply
 
 
-@still
 class BenchPlant:
     """The plant as a test sees it: reading a role gives its number, setting one is a stimulus.
 
     Its filling is what this process simulates, the plant of a served vehicle, or for a voltage a power supply; a role
-    without any blocks the test.
+    without any blocks the test. While a supply is spoken to, the world goes on; a voltage that it makes counts from the
+    call, though it comes a little later.
     """
 
     def __init__(self, bench: Bench, plant: Plant) -> None:
@@ -38,25 +37,32 @@ class BenchPlant:
 
     def __getitem__(self, role: str) -> float:
         self._plant.role(role)
-        self.world.acts(f"plant {role}")
+        with self.world.loop.held():
+            self.world.acts(f"plant {role}")
         supply = self._supply(role)
         if supply is not None:
             return supply.voltage()
         served = self._served(role)
-        return self._plant[role] if served is None else served.ask(Operation.PLANT_READ, role)[0]
+        if served is not None:
+            return served.ask(Operation.PLANT_READ, role)[0]
+        with self.world.loop.held():
+            return self._plant[role]
 
     def __setitem__(self, role: str, value: float | Quantity) -> None:
         unit = self._plant.role(role).unit
-        self.world.acts(f"set plant {role}")
+        with self.world.loop.held():
+            self.world.acts(f"set plant {role}")
         number = self._plant.checked(role, value)
         supply = self._supply(role)
         served = self._served(role) if supply is None else None
         if supply is not None:
+            called = self.world.loop.now
             supply.set_voltage(number)
-            self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant")
+            self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant", at=called)
         elif served is None:
-            self.world.loop.call(partial(self._plant.__setitem__, role, number))
-            self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
+            with self.world.loop.held():
+                self.world.loop.call(partial(self._plant.__setitem__, role, number))
+                self._bench.stimulated(f"set plant {role} = {value_text(self._plant[role], unit)}", (), kind="plant")
         else:
             _, at = served.ask(Operation.PLANT, role, number)
             self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant", at=at)
