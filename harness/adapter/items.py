@@ -51,8 +51,9 @@ class Sent(NamedTuple):
     """One of our frames is on the bus: at its echo, or where the interface has none, when the driver took it.
 
     node: who sent it. late_ns: how long after its due instant the driver had taken it, ns; for a cyclic frame that
-    instant lies on the absolute schedule. tickets: numbers of what it carries, for the transmitters. altered: number of
-    the disturbance that changed it; 0: none did. retries: how often the driver had no room for it.
+    instant lies on the absolute schedule; for a frame that the kernel sent see
+    :class:`~harness.adapter.kernel_sending.KernelSending`. tickets: numbers of what it carries, for the transmitters.
+    altered: number of the disturbance that changed it; 0: none did. retries: how often the driver had no room for it.
     """
 
     time: int

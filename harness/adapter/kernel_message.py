@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from harness.adapter.items import Heard, Missed
-from harness.adapter.kernel_run import KernelRun, Returned
+from harness.adapter.kernel_run import SETTLE_NS, KernelRun, Returned
 from harness.errors import AdapterError
 from harness.frames import Frame
 from harness.loop import MODEL, Loop, Owner
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 LOOK_NS = 500_000
 """How often it is looked whether the kernel's last frame is known, ns."""
-SETTLE_NS = 20_000_000
-"""How long an echo is waited for, ns, when it is not certain whether the kernel has sent another frame."""
 RUNS = 4
 """Runs of one message whose echoes may still be on their way."""
 
@@ -162,7 +160,7 @@ class KernelMessage(ScheduledMessage):
         if self._leaving:
             self._due = self._loop.now + LOOK_NS
             self._loop.post(self._due, MODEL, self._cycle, ticket)
-        elif self._tamper is None and not self._in_port and self._kernel.ready and self._hand_over():
+        elif self._tamper is None and self._kernel.ready and self._hand_over():
             self._cycle_ticket = 0
         else:
             super()._cycle(ticket)
@@ -251,8 +249,8 @@ class KernelMessage(ScheduledMessage):
         assert run is not None
         if self._sends and (run.certain(now) or now >= self._asked_at + SETTLE_NS):
             self._stop_kernel()
-        settled = self._kernel.outbox.complete >= self._stopped_at + SETTLE_NS
-        if not self._sends and (run.certain(self._stopped_at) or settled):
+        stopped, complete = self._stopped_at, self._kernel.outbox.complete
+        if not self._sends and (run.certain(stopped) or run.settled(stopped, complete)):
             self._taken_back(run)
         else:
             self._loop.post(self._loop.now + LOOK_NS, MODEL, self._leave, ticket)
@@ -312,21 +310,18 @@ class KernelMessage(ScheduledMessage):
 
     def came_back(self, heard: Heard) -> bool:
         """A frame was on the bus that was not sent from here; False when it is none of the kernel's either."""
-        for at, run in enumerate(self._runs):
+        for run in self._runs:
             returned = run.came_back(heard.frame, heard.time)
             if returned is not None:
-                for _ in range(at):
-                    self._runs.popleft()  # a frame of a later run says that theirs have all come
                 self._take(run, returned, heard)
                 return True
-        if self._run is None or self._away:
-            return False
-        returned = self._run.came_back(heard.frame, heard.time, surplus=True)
-        if returned is None:
-            return False
-        self._kernel.tell_of_surplus(self, heard.time)
-        self._take(self._run, returned, heard)
-        return True
+        for run in self._runs:
+            returned = run.came_back(heard.frame, heard.time, surplus=True)
+            if returned is not None:
+                self._kernel.tell_of_surplus(self, heard.time)
+                self._take(run, returned, heard)
+                return True
+        return False
 
     def _take(self, run: KernelRun, returned: Returned, heard: Heard) -> None:
         if returned.missed:

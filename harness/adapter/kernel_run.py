@@ -14,6 +14,10 @@ LEAD_NS = 5_000_000
 TRANSIT_NS = 3_000_000
 """How long a frame may take from the kernel's timer to its echo, ns, when nothing is wrong; at most a quarter of the
 period."""
+SETTLE_NS = 20_000_000
+"""How long after its stop a frame may come back that the kernel may have been about to send, ns."""
+OVERDUE_NS = 100_000_000
+"""And one that it should have sent long before, ns: computer or bus are overloaded, or the frame was dropped."""
 
 
 class Returned(NamedTuple):
@@ -78,6 +82,11 @@ class KernelRun:
         """
         return stopped < self.newest + self.step - min(self.step // 4, TRANSIT_NS)
 
+    def settled(self, stopped: int, complete: int) -> bool:
+        """Whether no frame is to be expected any more: it was stopped, and up to ``complete`` all echoes are known."""
+        overdue = stopped >= self.newest + self.step + TRANSIT_NS
+        return complete >= stopped + (OVERDUE_NS if overdue else SETTLE_NS)
+
     # -- values ----------------------------------------------------------------------------------------------------
 
     @property
@@ -131,7 +140,7 @@ class KernelRun:
     def _took(self, gap: int, at: int, time: int, length: int) -> Returned:
         # The sequence tells how many are missing, but for whole rounds; those can be told from the time.
         elapsed = (time - self._previous + self.step // 4) // self.step - 1
-        missed = gap + length * max(0, (elapsed - gap + length // 2) // length)
+        missed = gap + length * max(0, (elapsed - gap) // length)
         number = self._next + missed
         self._next, self._previous = number + 1, time
         self.newest = max(self.newest, time)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.adapter.items import Heard, Missed, Sent, Trouble
 from harness.adapter.kernel_cyclic import MOST_FRAMES
-from harness.adapter.kernel_message import SETTLE_NS, KernelMessage, MakeTask
+from harness.adapter.kernel_message import KernelMessage, MakeTask
 from harness.adapter.outbox import Outbox
 from harness.adapter.output import FOREVER, PATIENCE_NS, Output
 from harness.adapter.refusals import Meaning, meaning_of
@@ -82,7 +82,7 @@ class KernelSending:
 
     @property
     def ready(self) -> bool:
-        """Whether the kernel may be given something: the adapter is there, and no frame of ours waits for room."""
+        """Whether the kernel may be given something: the adapter is there, and none of our frames waits for room."""
         return not self._output.lost and self._output.retry_at == FOREVER
 
     def judge(self, error: AdapterError) -> None:
@@ -121,8 +121,8 @@ class KernelSending:
     def tell_of_surplus(self, message: KernelMessage, time: int) -> None:
         """A frame came back after it had been given up."""
         text = (
-            f'cyclic = "kernel": a frame of {message.name} came back more than {time_text(SETTLE_NS)} after it was '
-            "due, when its counter had been used for another one: the bus is overloaded"
+            f'cyclic = "kernel": a frame of {message.name} came back so late that its counter had been used for '
+            "another one: bus or computer are overloaded"
         )
         self._tell_once(message.name, text, time)
 

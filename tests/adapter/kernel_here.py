@@ -175,3 +175,5 @@ class Rig:
         assert [item.frame for item in self.of(Sent)] == [frame for _, frame, _ in self.bus][: len(self.of(Sent))]
         assert len(self.of(Sent)) >= len(self.bus) - len(self.tasks)  # those that were sent while the rest came
         assert self.of(Trouble) == self.of(Missed) == []
+        tickets = [ticket for item in self.of(Sent) for ticket in item.tickets]
+        assert len(tickets) == len(set(tickets))

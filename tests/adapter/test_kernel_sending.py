@@ -179,6 +179,15 @@ def test_many_changes_cost_few_updates_and_the_last_one_is_in_the_next_frame() -
     rig.all_is_told()
 
 
+def test_the_first_change_since_a_frame_is_given_at_once_whatever_happens_to_this_process_then() -> None:
+    rig = started()
+    rig.run(34.5)
+    for number in range(1, 5):
+        rig.set(SPEED, VehicleSpeed=20 + number)
+        assert rig.task(SPEED).updates == number
+        rig.run(10)
+
+
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_value_that_is_sent_already_is_delivered_by_the_next_frame(phase: float) -> None:
     rig = started(transit=0, lag=2 * MS)
@@ -200,6 +209,53 @@ def test_there_and_back_before_a_frame_is_delivered_by_it() -> None:
     more = [rig.set(SPEED, VehicleSpeed=value) for value in (50, 10) * 20]
     rig.run(40)
     assert all(rig.carrier(ticket) is not None for ticket in more)
+
+
+def test_a_frame_of_before_a_change_does_not_deliver_it_though_it_looks_the_same() -> None:
+    rig = started(lag=3 * MS)
+    rig.run(33.5)
+    asked = rig.now
+    tickets = [rig.set(SPEED, VehicleSpeed=value) for value in (50, 10)]
+    rig.run(2)
+    assert rig.task(SPEED).updates == 2
+    rig.run(40)
+    assert {rig.carrier(ticket).time > asked for ticket in tickets} == {True}  # type: ignore[union-attr]
+
+
+def test_a_stamp_that_is_a_little_too_early_is_no_riddle() -> None:
+    rig = started(transit=-150_000)
+    rig.run(42.9)
+    ticket = rig.set(SPEED, VehicleSpeed=50)
+    rig.run(5)
+    assert rig.carrier(ticket) == rig.of(Sent)[4]
+    assert rig.of(Trouble) == []
+
+
+def test_a_change_is_carried_by_whoever_sends_next() -> None:
+    rig = started()
+    rig.run(54)
+    ticket = rig.set(SPEED, VehicleSpeed=50)
+    rig.tell(SPEED, "tamper", wrong_crc(None))
+    rig.run(15)
+    carrier = rig.carrier(ticket)
+    assert carrier is not None and carrier.altered == 1
+
+
+def test_a_frame_of_before_a_reset_delivers_nothing_that_was_set_after_it() -> None:
+    rig = Rig(SPEED, lag=5 * MS)
+    for value in (40, 41, 42):
+        rig.set(SPEED, VehicleSpeed=value)
+    rig.switch("start")
+    rig.run(3.2)
+    rig.switch("reset")
+    rig.switch("start")
+    rig.run(3.2)
+    assert len(rig.bus) == 2 and rig.of(Sent) == []
+    ticket = rig.set(SPEED, VehicleSpeed=50)
+    rig.run(30)
+    carrier = rig.carrier(ticket)
+    assert carrier is not None and SPEED.message.codec.decode(carrier.frame.data)["VehicleSpeed"] == 50
+    rig.all_is_told()
 
 
 def test_values_wait_for_echoes_before_they_are_too_many_to_be_known() -> None:
@@ -239,6 +295,9 @@ def test_a_disturbance_is_done_here_and_then_the_kernel_goes_on(phase: float, la
     if lag <= 2:
         assert min(gaps) > 9 and max(gaps) < 11, "no gap, no burst"
         rig.all_is_told()
+    missed = sum(item.cycles for item in rig.of(Missed))
+    assert missed == pytest.approx(sum(gap / 10 - 1 for gap in gaps), abs=1)
+    assert (missed > 0) == (max(gaps) > 20.5)
 
 
 def test_a_suppressed_frame_uses_up_its_counter() -> None:
@@ -453,8 +512,8 @@ def test_frames_that_the_kernel_dropped_are_missed(plan: MessagePlan, count: int
 def test_a_frame_of_a_counter_that_is_late_is_not_missed() -> None:
     rig = started()
     rig.run(44)
-    rig.task(SPEED).due += 15 * MS  # type: ignore[operator]
-    rig.run(100)
+    rig.task(SPEED).due += 130 * MS  # type: ignore[operator]
+    rig.run(300)
     rig.all_is_told()
 
 
@@ -470,13 +529,14 @@ def test_what_is_silent_for_too_long_is_fatal() -> None:
     assert "Speed of BODY, which the kernel sends, has not been on the bus for 2 s: nobody acknowledges" in trouble.text
 
 
-def test_a_lost_adapter_gets_everything_anew_when_it_is_back() -> None:
+@pytest.mark.parametrize("refusal", [None, AdapterError("its socket was closed")])
+def test_a_lost_adapter_gets_everything_anew_when_it_is_back(refusal: AdapterError | None) -> None:
     rig = started(SPEED, PLAIN)
     rig.run(50)
     ticket = rig.set(SPEED, VehicleSpeed=50)
     rig.world.output.lost = True
     for each in rig.tasks.values():
-        each[-1].refusal = AdapterError("its socket was closed")
+        each[-1].refusal = refusal
     rig.run(200)
     count = len(rig.bus)
     rig.run(200)
@@ -525,12 +585,13 @@ def test_what_the_kernel_refuses_is_the_benchs_fault(when: str) -> None:
 def test_a_frame_that_comes_back_much_too_late_is_told_and_taken_all_the_same() -> None:
     rig = started()
     rig.run(44)
-    rig.transit = 50 * MS  # the bus is overloaded
+    rig.transit = 150 * MS  # the bus is overloaded
     rig.run(10)
     rig.tell(SPEED, "send_now")
+    rig.set(SPEED, VehicleSpeed=50)
     rig.run(300)
-    rig.all_sent = [item.frame for item in rig.of(Sent)]  # type: ignore[attr-defined]
-    assert [item for item in rig.of(Trouble) if not item.fatal and "the bus is overloaded" in item.text]
+    assert [item.frame for item in rig.of(Sent)] == [frame for _, frame, _ in rig.bus][: len(rig.of(Sent))]
+    assert [item for item in rig.of(Trouble) if not item.fatal and "its counter had been used" in item.text]
 
 
 # -- the channel process -----------------------------------------------------------------------------------------------
