@@ -135,7 +135,7 @@ class Diagnosis:
         self._good(time)
         if not self.echo:
             self._refused = 0  # who sends acknowledges as well
-        if key in self.own:
+        if key in self.own and not frame.remote:
             self.first_own.setdefault(key, time)
         message = self.known.get(key)
         if message is not None and not frame.remote and len(frame.data) < message.length:

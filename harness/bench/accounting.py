@@ -55,10 +55,18 @@ class Lateness:
         return found
 
 
-class Accounting:
-    """How exactly a world is measured. stamps: how far a stamp of each channel may be off by itself, ns."""
+USUAL_NS = 10_000_000
+"""So far behind the clock a world always may be, ns; it does not count as an answer that the bench delayed."""
 
-    def __init__(self, stamps: Mapping[str, int], served: Iterable[str] = ()) -> None:
+
+class Accounting:
+    """How exactly a world is measured.
+
+    stamps: how far a stamp of each channel may be off by itself, ns. simulates: whether nodes are simulated in this
+    process, which answer as late as the world is behind the clock.
+    """
+
+    def __init__(self, stamps: Mapping[str, int], served: Iterable[str] = (), *, simulates: bool = False) -> None:
         self.stamps = dict(stamps)
         self.channels = {name: Lateness(name) for name in stamps}
         """How late each channel process was."""
@@ -66,6 +74,9 @@ class Accounting:
         """How late the served vehicle was, if there is one."""
         self.acting = Lateness("test")
         """How far the world was behind the clock when the test acted: so much later than it thinks it did."""
+        self.answering = Lateness("simulated nodes")
+        """How late simulated nodes answered at worst; what is usual counts as nothing."""
+        self._simulates = simulates
         self.settle: Callable[[], None] = lambda: None
         """Waits until all that is known about the time up to now is in."""
 
@@ -78,9 +89,14 @@ class Accounting:
         late = max((each.worst(since, until) for each in self.channels.values()), default=0)
         return late + max((each.worst(since, until) for each in self.served.values()), default=0)
 
+    def is_behind(self, now: int, behind_ns: int) -> None:
+        """The world is at ``now``, and so far behind the clock."""
+        if self._simulates:
+            self.answering.note(now, behind_ns if behind_ns > USUAL_NS else 0)
+
     def worst(self, since: int, until: int) -> int:
-        """How late the bench was at worst, whatever of it: also with what the test did; ns."""
-        return max(self.late(since, until), self.acting.worst(since, until))
+        """How late the bench was at worst, whatever of it: also what the test did and simulated nodes answered; ns."""
+        return max(self.late(since, until), self.acting.worst(since, until), self.answering.worst(since, until))
 
     def text(self, since: int, until: int) -> str:
         """The parts of the uncertainty, for people."""
@@ -92,4 +108,6 @@ class Accounting:
         ]
         if self.acting.spans:
             parts.append(f"test acted up to {rough_text(self.acting.worst(since, until))} late")
+        if answered := self.answering.worst(since, until):
+            parts.append(f"simulated nodes answered up to {rough_text(answered)} late")
         return "; ".join(parts)

@@ -39,7 +39,8 @@ class Live:
         self.rig = rig
         self.loop = FollowingLoop(rig.lines)
         stamps = {name: line.adapter.capabilities.stamp_uncertainty_ns for name, line in rig.lines.items()}
-        self.accounting = Accounting(stamps, ["served vehicle"] if served else [])
+        simulates = any(node.state is NodeState.SIMULATED for node in rig.file.nodes)
+        self.accounting = Accounting(stamps, ["served vehicle"] if served else [], simulates=simulates)
         self.served = Served(self.loop, rig.lines[served], self.accounting) if served else None
         if self.served is not None:
             self.accounting.settle = self.served.settle

@@ -153,7 +153,9 @@ class LiveBus(HeardBus):
     # -- on the loop -------------------------------------------------------------------------------------------------
 
     def _account(self, late_ns: int) -> None:
-        self._accounting.channels[self.channel].note(self.loop.now, late_ns)
+        now = self.loop.now
+        self._accounting.channels[self.channel].note(now, late_ns)
+        self._accounting.is_behind(now, self.loop.present - now)
         self.diagnosis.complete(self.loop.now + self._origin)
 
     def _item(self, item: Report) -> None:
@@ -202,7 +204,7 @@ class LiveBus(HeardBus):
         frame = item.frame
         key = frame.key
         sender = self._senders.get(key, "")
-        if key in self.ours:
+        if key in self.ours and not frame.remote:  # a remote frame asks us for it
             raise Blocked(
                 f"two senders: {id_text(key)} came from somebody else on {self.channel!r} ({frame}), but this bench "
                 f"sends it for {sender or 'the tester'}; make that node real in the bench file, or unplug the other one"

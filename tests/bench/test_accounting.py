@@ -161,3 +161,15 @@ def test_a_frame_just_after_a_silence_may_have_broken_it(lamp: Bench) -> None:
     next_frame = lamp.traffic("Pedals").times[-1] + 10 * MS
     with pytest.raises(Inconclusive, match="known to within 2 ms only"):
         lamp.silent("Pedals", during=Duration(next_frame - MS - lamp.now))
+
+
+def test_simulated_nodes_answer_as_late_as_the_world_is_behind() -> None:
+    with_models, without = Accounting({"can": 0}, simulates=True), Accounting({"can": 0})
+    for accounting in (with_models, without):
+        for step in range(1, 100):
+            accounting.is_behind(step * 5 * MS, 300 * MS if step == 50 else 5 * MS)
+    assert with_models.worst(0, 500 * MS) == 300 * MS
+    assert with_models.worst(300 * MS, 500 * MS) == 0
+    assert "simulated nodes answered up to 300 ms late" in with_models.text(0, 500 * MS)
+    assert with_models.uncertainty(0, 500 * MS) == 0, "stamps are as they are"
+    assert without.worst(0, 500 * MS) == 0

@@ -97,6 +97,16 @@ def test_a_frame_that_this_bench_sends_itself_means_two_senders(bus: LiveBus, li
         loop.run_until(MS)
 
 
+def test_whoever_asks_for_a_message_by_a_remote_frame_is_no_second_sender(
+    bus: LiveBus, line: Line, loop: FollowingLoop
+) -> None:
+    origin, seen = begun(bus, loop)
+    bus.ours[0x12C] = "LAMP"
+    line.report(origin + MS, Heard(origin, Frame(0x12C, remote=True)))
+    loop.run_until(MS)
+    assert len(seen) == 1 and bus.diagnosis.reason() is None
+
+
 @pytest.mark.parametrize(("broken", "error"), [(False, AdapterLost), (True, SimulationError)])
 def test_a_fatal_trouble_stops_the_world_although_time_may_stand(
     bus: LiveBus, line: Line, loop: FollowingLoop, broken: bool, error: type[Exception]
