@@ -7,6 +7,7 @@ from math import pi
 import pytest
 
 from harness import A, Bench, Duration, Nm, Quantity, V, degC, kmh, ms, ohm_per_V, percent, s
+from observations import require_shorter
 from vehicle_states import car_on_rollers, press, ready_car, roll, shift_to, switch_on
 
 DERATING = [(44.9, 100), (45, 100), (45.1, 99.33), (50, 66.67), (52.5, 50), (59.9, 0.67), (60, 0), (60.1, 0)]
@@ -146,8 +147,10 @@ def test_short_excursion_of_a_cell_voltage_is_tolerated(bench: Bench, voltage: f
     bench.wait(phase)
     for _ in range(2):
         bench.plant["cell_voltage_33"] = voltage * V
+        out = bench.latest
         bench.wait(480 * ms)
         bench.plant["cell_voltage_held"] = 0
+        require_shorter(out, bench.latest, 490 * ms)
         bench.wait(30 * ms)
     bench.stays(bench.signal("CellVoltageWarning") == "None", during=1 * s, after=bench.now - 500 * ms)
 

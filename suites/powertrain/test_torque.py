@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness import Bench, Duration, Nm, Quantity, degC, kmh, ms, percent, s
+from observations import require_shorter
 from vehicle_states import car_on_rollers, car_reversing, press, roll, shift_to
 
 ACCELERATOR_MAP = [(3, 0), (12.7, 20), (51.5, 100), (100, 200)]
@@ -128,11 +129,13 @@ def test_short_overlap_overrides_nothing(bench: Bench, overlap: Duration, phase:
     car_on_rollers(bench, 40 * kmh)
     press(bench, accelerator=50 * percent)
     bench.wait(phase)
-    bench.set("BrakePedal", 30 * percent)
+    pressed = bench.set("BrakePedal", 30 * percent)
     bench.expect(bench.signal("BrakePedal") == 30, within=0 * ms)
     # Set between two frames, so that the release is on the bus exactly so long after the press.
     bench.wait(overlap - 5 * ms)
-    bench.set("BrakePedal", 0 * percent)
+    released = bench.set("BrakePedal", 0 * percent)
+    bench.expect(bench.signal("BrakePedal") == 0, within=0 * ms)
+    require_shorter(pressed, released, overlap + 8 * ms)
     bench.stays(bench.signal("TorqueRequest") > 0, during=500 * ms)
 
 
@@ -143,10 +146,11 @@ def test_short_overlaps_do_not_add_up(bench: Bench) -> None:
     press(bench, accelerator=50 * percent)
     begin = bench.now
     for _ in range(5):
-        bench.set("BrakePedal", 30 * percent)
+        pressed = bench.set("BrakePedal", 30 * percent)
         bench.wait(60 * ms)
-        bench.set("BrakePedal", 0 * percent)
+        released = bench.set("BrakePedal", 0 * percent)
         bench.wait(40 * ms)
+        require_shorter(pressed, released, 90 * ms)
     bench.stays(bench.signal("TorqueRequest") > 0, during=700 * ms, after=begin)
 
 
