@@ -78,14 +78,14 @@ class KernelRun:
         """Whether, when it was stopped then, the kernel has sent no frame but those that are known of.
 
         The next one is sent a period after the last one, at the earliest; that is known from its echo, so it may have
-        been :data:`TRANSIT_NS` before.
+        been :data:`TRANSIT_NS` before. An echo that came after the stop does not say how many are behind it.
         """
-        return stopped < self.newest + self.step - min(self.step // 4, TRANSIT_NS)
+        return self.newest <= stopped < self.newest + self.step - min(self.step // 4, TRANSIT_NS)
 
     def settled(self, stopped: int, complete: int) -> bool:
         """Whether no frame is to be expected any more: it was stopped, and up to ``complete`` all echoes are known."""
-        overdue = stopped >= self.newest + self.step + TRANSIT_NS
-        return complete >= stopped + (OVERDUE_NS if overdue else SETTLE_NS)
+        punctual = self.newest - TRANSIT_NS <= stopped < self.newest + self.step + TRANSIT_NS
+        return complete >= max(stopped, self.newest) + (SETTLE_NS if punctual else OVERDUE_NS)
 
     # -- values ----------------------------------------------------------------------------------------------------
 

@@ -582,6 +582,18 @@ def test_what_the_kernel_refuses_is_the_benchs_fault(when: str) -> None:
         rig.set(SPEED, VehicleSpeed=50) if when == "change" else rig.tell(SPEED, "stop")
 
 
+def test_a_frame_that_is_overdue_is_waited_for_much_longer() -> None:
+    rig = started()
+    rig.run(44)
+    rig.transit = 60 * MS
+    rig.run(10)
+    rig.tell(SPEED, "send_now")
+    rig.set(SPEED, VehicleSpeed=50)
+    rig.run(300)
+    assert "p" in rig.senders(SPEED) and unbroken(rig.counters(SPEED))
+    assert rig.of(Trouble) == []
+
+
 def test_a_frame_that_comes_back_much_too_late_is_told_and_taken_all_the_same() -> None:
     rig = started()
     rig.run(44)
