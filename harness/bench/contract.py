@@ -52,11 +52,15 @@ def contract_limits(blueprint: Blueprint, contract: BusContract) -> ContractLimi
 
 
 def bench_checks(
-    blueprint: Blueprint, contract: BusContract, busy: Mapping[str, Callable[[int], int]] | None = None
+    blueprint: Blueprint,
+    contract: BusContract,
+    busy: Mapping[str, Callable[[int], int]] | None = None,
+    early: int = 0,
 ) -> Sequence[Check]:
     """Fresh checks of a contract for one world.
 
     busy: by channel, for how long its bus had been busy up to an instant; left out, frames are measured one by one.
+    early: how much earlier than its original a copy on another channel may be stamped, ns.
     Raises :class:`~harness.errors.ConfigError` for a wrong route.
     """
     return contract_checks(
@@ -65,6 +69,7 @@ def bench_checks(
         {channel.name: frame_length(channel.lengths) for channel in blueprint.channels},
         {channel.name: known_keys(channel) for channel in blueprint.channels},
         busy,
+        early,
     )
 
 

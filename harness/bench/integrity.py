@@ -93,6 +93,10 @@ class Incidents:
             )
         return self.record(error, _claim(violation))
 
+    def decide(self) -> HarnessError | None:
+        """Decide at once what was put off until more is known; returns what is to be raised, already noted, or None."""
+        return None
+
     def handling(self, problem: Problem, rx: Received) -> Handling:
         """What a problem with this frame means that no monitor was asked to look for."""
         return self._by_policy(problem)

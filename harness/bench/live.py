@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from harness.restbus import Transmitter
 
 
+REPORT_NS = 6_000_000
+"""By then every channel process has reported again, ns."""
+
+
 class Live:
     """One world's part of a :class:`~harness.bench.rig.Rig`, from its making to :meth:`end`."""
 
@@ -42,8 +46,7 @@ class Live:
         simulates = any(node.state is NodeState.SIMULATED for node in rig.file.nodes)
         self.accounting = Accounting(stamps, ["served vehicle"] if served else [], simulates=simulates)
         self.served = Served(self.loop, rig.lines[served], self.accounting) if served else None
-        if self.served is not None:
-            self.accounting.settle = self.served.settle
+        self.accounting.settle = self._settle if self.served is None else self.served.settle
         self.resets = rig.reset_is_due()
         """Whether the device is to be reset for this world."""
         self._buses: dict[str, LiveBus] = {}
@@ -54,6 +57,10 @@ class Live:
         for line in rig.lines.values():
             line.adapter.open()  # anew, when its process died in an earlier test
             line.begin()
+
+    def _settle(self) -> None:
+        """Wait for the next report of every channel process: it tells how late it was up to now."""
+        self.loop.run_until(self.loop.now + REPORT_NS)
 
     def note(self, text: str, time_ns: int | None = None) -> None:
         """Write a line into the world's journal. time_ns: when, of the clock; None: now."""

@@ -147,16 +147,22 @@ class LiveBus(HeardBus):
         ]
         complete = batch.complete_ns - origin
         if complete >= 0:
-            due.append((complete, self._account, batch.late_ns))
+            # How late its stamps may be is known before the first of its frames is judged.
+            first = min([complete, *(time for time, _, _ in due)])
+            late = max([batch.late_ns, *(item.late_ns for item in batch.items if isinstance(item, Sent))])
+            due.insert(0, (first, self._account, (complete, late)))
+            due.append((complete, self._completed, None))
         self._live.feed(self.channel, due, complete)
 
     # -- on the loop -------------------------------------------------------------------------------------------------
 
-    def _account(self, late_ns: int) -> None:
+    def _account(self, told: tuple[int, int]) -> None:
+        self._accounting.channels[self.channel].note(*told)
+
+    def _completed(self, _: None) -> None:
         now = self.loop.now
-        self._accounting.channels[self.channel].note(now, late_ns)
         self._accounting.is_behind(now, self.loop.present - now)
-        self.diagnosis.complete(self.loop.now + self._origin)
+        self.diagnosis.complete(now + self._origin)
 
     def _item(self, item: Report) -> None:
         self.line.adapter.apply(item, self.loop.now)

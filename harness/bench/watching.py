@@ -227,6 +227,7 @@ class Watching:
                 violation for each in own for violation in each.violations if self._summary.is_new(monitor, violation)
             ]
             error = self._judge(monitor, late) or error
+        error = self._incidents.decide() or error
         doubt = self._summary.write(outcomes, now, broken=self._loop.failure is not None)
         if doubt is not None:
             self._incidents.doubts.append(doubt)
@@ -296,7 +297,9 @@ def monitors_of(bench: Bench, watched: Iterable[object]) -> list[Monitor]:
 def _monitors(bench: Bench, watched: object) -> Iterator[Monitor]:
     if isinstance(watched, BusContract):
         busy = {name: channel.bus.busy for name, channel in bench.world.channels.items()}
-        yield from bench_checks(bench.world.blueprint, watched, busy)
+        live = bench.world.live
+        early = 0 if live is None else 2 * max(live.accounting.stamps.values(), default=0)
+        yield from bench_checks(bench.world.blueprint, watched, busy, early)
     elif isinstance(watched, str):
         from harness.temporal.parse import parse
 

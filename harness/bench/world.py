@@ -102,6 +102,7 @@ class World:
         else:
             self.incidents = observed = ObservedIncidents(self.loop, policy, self.journal, blueprint.file.strict_policy)
             observed.accounting = None if live is None else live.accounting
+            observed.times, observed.ours = self._times, self._is_ours
         plant = plant or blueprint.plant
         self.plant: Plant = _build(f"plant {plant.__qualname__}", plant)
         self.channels: dict[str, Channel] = {}
@@ -219,6 +220,18 @@ class World:
             raise error
         if self.live is not None:
             self.live.accounting.acting.note(self.loop.now, max(0, self.live.loop.present - self.loop.now))
+
+    def _times(self, channel: str, message: str, since: int) -> list[int]:
+        """When frames of a message of a channel came, from ``since`` ns on."""
+        found = self.channels[channel]
+        plan = found.plan.messages.get(message)
+        return [] if plan is None else [rx.time for rx in found.network.trace.since(plan.message.key, since)]
+
+    def _is_ours(self, channel: str, message: str) -> bool:
+        """Whether this bench sends a message of a channel itself."""
+        plans = self.channels[channel].plan.plans
+        sender = next((node for node, own in plans.items() if any(each.message.name == message for each in own)), None)
+        return sender is not None and self.blueprint.file.node(sender).state is not NodeState.REAL
 
     def uses(self, channel: str, key: int) -> None:
         """A test looks at a message: in a recording or on a real bus, what is wrong with its frames is then red."""

@@ -102,12 +102,14 @@ def contract_checks(
     lengths: Mapping[str, Callable[[Frame], int]],
     known: Mapping[str, Collection[int]],
     busy: Mapping[str, Callable[[int], int]] | None = None,
+    early: int = 0,
 ) -> list[Check]:
     """The checks of a contract, in the order in which a frame goes through them.
 
     lengths: by channel, how long a frame occupies it, ns; a channel left out has no load check. known: by channel, the
     identifiers that its databases know. busy: by channel, for how long the bus had been busy up to an instant, ns,
-    where it knows that itself; its load is then taken from there.
+    where it knows that itself; its load is then taken from there. early: see
+    :class:`~harness.monitors.latency.LatencyCheck`.
     Raises :class:`~harness.errors.ConfigError` for a route that names no message.
     """
     sleeps = _sleeps(rules, limits, known) if limits.network_sleeps else {}
@@ -129,7 +131,7 @@ def contract_checks(
     if "silence" not in limits.without:
         found += _node_checks(cycles, limits, sleeps)
     if "latency" not in limits.without:
-        found += _latency_checks(rules, limits, sleeps)
+        found += _latency_checks(rules, limits, sleeps, early)
     if "load" not in limits.without and limits.load is not None:
         measured = busy or {}
         found += [
@@ -182,7 +184,7 @@ def _node_checks(
 
 
 def _latency_checks(
-    rules: Sequence[MessageRule], limits: ContractLimits, sleeps: Mapping[str, NetworkSleep]
+    rules: Sequence[MessageRule], limits: ContractLimits, sleeps: Mapping[str, NetworkSleep], early: int
 ) -> list[LatencyCheck]:
     by_path = {rule.path: rule for rule in rules}
     found = []
@@ -194,5 +196,5 @@ def _latency_checks(
                 )
         if route.within is not None:
             source, copy = by_path[route.source], by_path[route.copy]
-            found.append(LatencyCheck(source, copy, route.within, sleeps.get(copy.channel)))
+            found.append(LatencyCheck(source, copy, route.within, sleeps.get(copy.channel), early))
     return found

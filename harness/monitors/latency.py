@@ -21,13 +21,23 @@ class LatencyCheck(Check):
     Frames that are too old when a copy comes that may belong to a later one were not copied at all.
     within: longest latency, ns. A frame with a wrong checksum is not to be copied, and is not waited for. More
     than 64 frames that wait at the same time count as lost. sleep: of the copy's network, where it may sleep: nothing
-    is waited for while nobody is heard there.
+    is waited for while nobody is heard there. early: by so much, ns, a copy may seem to come before its original, as
+    the two channels are stamped by two adapters; it then counts as one without latency.
     """
 
     family = "gateway latencies"
 
-    def __init__(self, source: MessageRule, copy: MessageRule, within: int, sleep: NetworkSleep | None = None) -> None:
+    def __init__(
+        self,
+        source: MessageRule,
+        copy: MessageRule,
+        within: int,
+        sleep: NetworkSleep | None = None,
+        early: int = 0,
+    ) -> None:
         super().__init__()
+        self._early = early
+        self._ahead: deque[int] = deque()  # when copies came for which nothing had been waiting
         self.source = source
         self.rule = copy
         self.within = within
@@ -84,7 +94,9 @@ class LatencyCheck(Check):
         """A copy of the oldest frame that waits and may be its original."""
         pending = self._pending
         if not pending:
-            return NOTHING  # copies of frames from before the begin
+            if self._early:
+                self._ahead.append(rx[0])
+            return NOTHING  # copies of frames from before the begin, or of one that is stamped later
         skipped = self._skipped(rx[0]) if len(pending) > 1 else NOTHING
         waited = pending.popleft()
         latency = rx[0] - waited[0]
@@ -106,11 +118,25 @@ class LatencyCheck(Check):
     def _wait(self, rx: Received) -> Sequence[Violation]:
         """A frame that is to be copied, unless its network sleeps or its checksum is wrong."""
         pending = self._pending
+        if self._ahead and self._came_ahead(rx[0]):
+            return NOTHING
         if (self._sleep is None or self._sleep.awake(rx[0])) and (self._read is None or self._read(rx[2][1]).crc_ok):
             pending.append(rx)
             if len(pending) > MOST_WAITING:
                 return self._late(pending.popleft(), rx.time)
         return NOTHING
+
+    def _came_ahead(self, time: int) -> bool:
+        """Whether the copy of a frame that comes now has been there a moment before."""
+        ahead = self._ahead
+        while ahead and ahead[0] < time - self._early:
+            ahead.popleft()
+        if not ahead or self._pending:
+            return False
+        ahead.popleft()
+        self._copies += 1
+        self._worst = max(self._worst, 0)
+        return True
 
     def advance(self, time: int) -> Sequence[Violation]:
         """Has it been copied?"""

@@ -97,6 +97,20 @@ def test_a_frame_that_this_bench_sends_itself_means_two_senders(bus: LiveBus, li
         loop.run_until(MS)
 
 
+def test_how_late_a_frame_may_be_stamped_is_known_when_it_is_judged(
+    bus: LiveBus, line: Line, loop: FollowingLoop
+) -> None:
+    origin, _ = begun(bus, loop)
+    known: list[int] = []
+    accounting = bus._accounting
+    bus.observe(lambda rx: known.append(accounting.uncertainty(rx.time, rx.time)))
+    assert line.sink is not None
+    line.sink(Batch(origin + 5 * MS, 7 * MS, (Heard(origin + 2 * MS, Frame(0x12C)),)))
+    line.sink(Batch(origin + 9 * MS, MS, (Sent(origin + 8 * MS, "PEDAL", Frame(0x0A0), 4 * MS),)))
+    loop.run_until(9 * MS)
+    assert known == [7 * MS, 4 * MS]
+
+
 def test_whoever_asks_for_a_message_by_a_remote_frame_is_no_second_sender(
     bus: LiveBus, line: Line, loop: FollowingLoop
 ) -> None:

@@ -51,14 +51,14 @@ def test_error_frames() -> None:
     assert outcome.statistics == (("error frames", "3"),)
 
 
-def gateway(within: int = 5 * MS) -> LatencyCheck:
+def gateway(within: int = 5 * MS, early: int = 0) -> LatencyCheck:
     copy = MessageRule("body", MessageDef("LampsBody", 0x240, 1), "GW", 10 * MS)
-    return LatencyCheck(rule(), copy, within)
+    return LatencyCheck(rule(), copy, within, early=early)
 
 
-def both(source: list[float], copies: list[float]) -> tuple[list[Violation], object]:
+def both(source: list[float], copies: list[float], early: int = 0) -> tuple[list[Violation], object]:
     seen = [frame(t) for t in source] + [frame(t, 0x240, channel="body") for t in copies]
-    return drive(gateway(), sorted(seen), 100)
+    return drive(gateway(early=early), sorted(seen), 100)
 
 
 def test_copies_in_time() -> None:
@@ -77,6 +77,23 @@ def test_a_copy_that_does_not_come() -> None:
 def test_a_late_copy_does_not_shift_the_others() -> None:
     violations, _ = both([1, 11, 21, 31], [2, 19, 22, 32])
     assert [each.start for each in violations] == [11 * MS]
+
+
+def test_a_copy_that_another_adapter_has_stamped_too_early_is_one() -> None:
+    source, copies = [1, 11, 21, 31], [2, 10.5, 22, 30.5]
+    assert len(both(source, copies)[0]) == 2, "two copies seem to belong to nothing, and two frames seem not copied"
+    violations, (outcome,) = both(source, copies, early=MS)  # type: ignore[misc]
+    assert violations == []
+    assert outcome.statistics == (("copies", "4"), ("mean", "500 µs"), ("worst", "1 ms"))
+
+
+def test_one_that_is_earlier_than_stamps_may_be_off_is_none_of_it() -> None:
+    ((violation,), _) = both([1, 11, 21], [2, 9.5, 22], early=MS)
+    assert (violation.start, violation.actual) == (11 * MS, "no copy for 5 ms")
+
+
+def test_a_copy_serves_once() -> None:
+    assert [each.start for each in both([1, 11, 11.5], [2, 10.8], early=MS)[0]] == [round(11.5 * MS)]
 
 
 def test_wrong_checksums_are_not_copied() -> None:
