@@ -6,9 +6,9 @@ frame: through an interface that does nothing but that (:mod:`benchmarks.datagra
 which gives every frame back. Another process listens; the kernel stamps the frames while they are sent.
 
 Every deviation from the absolute grid counts, and is given for the whole run and for the half of its seconds in which
-the host took the least time away (steal in ``/proc/stat``). The messages of a scene have one grid, which begins with
-the most punctual frame of all. send_periodic knows no common one, so there each message has its own, from its first
-frame on, which is in its favour.
+the host took the least time away (steal in ``/proc/stat``). The grid begins when the channel process says that the
+first frame was due, and goes on by the kernel's clock. send_periodic knows none, so there it begins with the first
+frame itself, and every frame stands for the next cycle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,9 @@ from typing import Any
 import can
 
 from benchmarks import datagram_bus
-from benchmarks.cyclic_listener import GROUP, Grid, Result, judge, listen, percentile
+from benchmarks.cyclic_listener import GROUP, Recorded, Result, judge, listen, percentile
 from harness.adapter.client import Adapter, Batch
+from harness.adapter.items import Sent
 from harness.adapter.spec import AdapterSpec
 from harness.adapter.statistics import Statistics
 from harness.bench import Blueprint
@@ -82,6 +84,8 @@ class Cost:
     processes: int = 0
     own: Statistics | None = None
     scheduling: str = ""
+    beginnings: dict[int, int] = field(default_factory=dict)
+    """When the first frame of each identifier was due, clock_ns, on the channel that is listened to."""
     updates: float = 0.0
 
 
@@ -142,9 +146,12 @@ def ours(scene: Scene, port: int, seconds: float) -> Cost:
         spec = AdapterSpec(channel, scene.interface, str(where), 500_000, data_bitrate, options)
         adapters.append(Adapter(spec, nodes))
     messages = []
+    firsts: list[dict[int, Sent]] = []
     for adapter, nodes in zip(adapters, by_channel.values(), strict=True):
         adapter.open()
-        adapter.begin(clock_ns(), _ignore)
+        first: dict[int, Sent] = {}
+        firsts.append(first)
+        adapter.begin(clock_ns(), partial(_keep_first, first))
         for node in nodes:
             transmitter = adapter.transmitter(node, Loop(), Owner(node))
             transmitter.start()
@@ -168,6 +175,7 @@ def ours(scene: Scene, port: int, seconds: float) -> Cost:
         processes=1 + len(pids),
         own=adapters[0].statistics(),
         scheduling=adapters[0].scheduling,
+        beginnings={key: sent.time - sent.late_ns for key, sent in firsts[0].items()},
         updates=updates,
     )
     for adapter in adapters:
@@ -176,8 +184,10 @@ def ours(scene: Scene, port: int, seconds: float) -> Cost:
     return cost
 
 
-def _ignore(batch: Batch) -> None:
-    """A world that looks at nothing."""
+def _keep_first(first: dict[int, Sent], batch: Batch) -> None:
+    for item in batch.items:
+        if isinstance(item, Sent):
+            first.setdefault(item.frame.id, item)
 
 
 def theirs(scene: Scene, port: int, seconds: float) -> Cost:
@@ -244,20 +254,16 @@ def measure(scene: Scene, port: int, seconds: float) -> tuple[Result, Cost]:
     cost: Cost = voice.recv()
     player.join()
     ear.send("end")
-    seen, steal, lost = ear.recv()
+    heard: Recorded = ear.recv()
     listener.join()
-    if scene.vehicle:
-        nodes = next(iter(vehicle().values()))
-        every = [plan for each in nodes.values() for plan in each]
-        grids = {
-            plan.message.id: Grid(plan.start_delay_ns, plan.cycle_ns)
-            for plan in every
-            if plan.cycle_ns and plan.send_type == SendType.CYCLIC
-        }
-    else:
-        grids = {plan.message.id: Grid(plan.start_delay_ns, CYCLE_NS) for plan in plans(scene.messages, scene.spread)}
-    result = judge(seen, steal, grids, common=not scene.peer)
-    result.overrun = lost
+    nodes = next(iter(vehicle().values())) if scene.vehicle else {"ECU": tuple(plans(scene.messages, scene.spread))}
+    cycles = {
+        plan.message.id: plan.cycle_ns
+        for each in nodes.values()
+        for plan in each
+        if plan.cycle_ns and plan.send_type == SendType.CYCLIC
+    }
+    result = judge(heard, cycles, None if scene.peer else cost.beginnings)
     return result, cost
 
 
@@ -275,21 +281,31 @@ SCENES = (
 
 def rows_of(scene: Scene, result: Result, cost: Cost, limit: str) -> list[tuple[str, str, str]]:
     """Rows of (figure, measured, target)."""
-    quiet, every = result.quiet(), result.all()
+    quiet, every, lost = result.quiet(), result.all(), sum(result.lost.values())
     rows = [
         (f"cyclic, {scene.title}: p99 late, quiet seconds, ms", f"{percentile(quiet, 99):.2f}", limit),
         ("  p99 / max of the whole run, ms", f"{percentile(every, 99):.2f} / {percentile(every, 100):.2f}", ""),
-        ("  frames lost", f"{result.lost} of {result.frames + result.lost}", "" if scene.peer else "0"),
+        ("  frames lost, of all", f"{lost} of {result.frames + lost}", ""),
         ("  drift, ppm", f"{result.drift_ppm:.2f}", ""),
         ("  processor time, threads, processes", f"{cost.share:.1%}, {cost.threads}, {cost.processes}", ""),
         ("  changes of payloads per second", f"{cost.updates:.0f}", ""),
     ]
+    if not scene.peer:
+        in_quiet = sum(result.lost.get(second, 0) for second in result.quiet_seconds)
+        rows.insert(2, ("  frames lost in the quiet seconds", str(in_quiet), "0"))
+    steal = [result.steal.get(second, 0.0) for second in sorted(result.by_second)]
+    rows.append(("  ticks stolen per second: quiet half, worst", f"{max_of_quiet(result):.0f}, {max(steal):.0f}", ""))
     if cost.own is not None:
         rows.append(("  by the harness' own account (first channel)", str(cost.own.total), ""))
         rows.append(("  scheduling of the channel process", cost.scheduling, ""))
-    if result.overrun:
-        rows.append(("  frames that this benchmark's listener missed", str(result.overrun), "0"))
+    if result.missed:
+        rows.append(("  frames that this benchmark's listener missed", str(result.missed), "0"))
     return rows
+
+
+def max_of_quiet(result: Result) -> float:
+    """The most that the host took away in one of the quiet seconds, ticks."""
+    return max(result.steal.get(second, 0.0) for second in result.quiet_seconds)
 
 
 def run(quick: bool, seconds: float | None = None, only: str = "") -> list[tuple[str, str, str]]:
