@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from harness.adapter.connection import Connection
@@ -96,16 +95,25 @@ class Outbox:
         self.ring()
 
     def deliver(self, connection: Connection) -> None:
-        """Hand over batches until :meth:`close`. Raises :class:`~harness.errors.AdapterLost` without a test process."""
+        """Hand over batches until :meth:`close`. Raises :class:`~harness.errors.AdapterLost` without a test process.
+
+        How late its own waits end is told too: the thread that stamps cannot know how long a frame has waited for it.
+        """
         sent_at = 0
         while True:
-            with suppress(Empty):
+            due = self._clock() + round(LONGEST_BEAT_S * 1e9)
+            try:
                 self._bell.get(timeout=LONGEST_BEAT_S)
+                due = self._clock()
+            except Empty:
+                pass
             early = sent_at + PACE_NS - self._clock()
             if early > 0:
+                due = sent_at + PACE_NS
                 time.sleep(early / 1e9)
             sent_at = self._clock()
             with self.turn:
+                self.was_late(sent_at - due)
                 batch = self._batch()
                 done = self._closing and not self._items
             connection.send(batch)

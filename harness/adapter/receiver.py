@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BEAT_S = 0.004
 """How long the driver is asked to wait for something, s; without traffic that is how often time goes on."""
+HOST_BEAT_S = 0.001
+"""The same, s, where stamps are made by reading: a reader that comes back later than that was late, and knows it."""
 PACE_NS = 1_000_000
 """Time between two readings under load, ns, where the stamps are not made by reading."""
 MOST_AT_ONCE = 64
@@ -49,6 +51,7 @@ class Receiver:
         self._paced = capabilities.stamps != "host"
         self._blind_ns = capabilities.stamp_uncertainty_ns + capabilities.delay_ns + DELIVERY_NS
         self._alive_at = clock()
+        self._rung_at = 0
 
     def close(self) -> None:
         """Let :meth:`run` return."""
@@ -89,8 +92,9 @@ class Receiver:
     def _read(self, before: int) -> None:
         """Wait for something, and take what else there is."""
         items: list[Item] = []
-        patience = BEAT_S
+        patience = BEAT_S if self._paced else HOST_BEAT_S
         item = self._driver.receive(patience)
+        late = 0 if self._paced else self._clock() - before - round(patience * 1e9)
         while item is not None:
             items.append(item)
             if not self._paced or len(items) == MOST_AT_ONCE:
@@ -102,7 +106,7 @@ class Receiver:
         after = self._clock()
         with self._outbox.turn:
             # Whoever has the turn keeps the next frame from being stamped, where the stamp is made here.
-            self._outbox.was_late(self._clock() - after)
+            self._outbox.was_late(max(late, self._clock() - after))
             for each in items:
                 if isinstance(each, Heard) and each.own:
                     if self.output is not None:
@@ -110,7 +114,9 @@ class Receiver:
                 else:
                     self._outbox.put(each)
             self._outbox.completed(self._known_until(items, item is None, before + round(patience * 1e9), after))
-            self._outbox.ring()
+            if items or after - self._rung_at >= BEAT_S * 1e9:
+                self._rung_at = after
+                self._outbox.ring()
 
     def _known_until(self, items: list[Item], drained: bool, waited_until: int, now: int) -> int:
         """Up to when nothing more can come."""

@@ -40,9 +40,10 @@ class Lateness:
         """The worst lateness from the last note to ``until``."""
         last = self.spans[-1] if self.spans else None
         if last is not None and max(last.late_ns, late_ns) < QUIET_NS:
-            last.end, last.late_ns = until, max(last.late_ns, late_ns)
+            last.end, last.late_ns = max(last.end, until), max(last.late_ns, late_ns)
         else:
-            self.spans.append(_Span(last.end if last is not None else 0, until, late_ns))
+            begin = last.end if last is not None else 0
+            self.spans.append(_Span(begin, max(begin, until), late_ns))
 
     def worst(self, since: int, until: int) -> int:
         """The worst lateness in a stretch of time; where that has not been told yet, what was told last."""

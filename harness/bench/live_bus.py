@@ -148,9 +148,9 @@ class LiveBus(HeardBus):
         complete = batch.complete_ns - origin
         if complete >= 0:
             # How late its stamps may be is known before the first of its frames is judged.
-            first = min([complete, *(time for time, _, _ in due)])
+            times = [complete, *(time for time, _, _ in due)]
             late = max([batch.late_ns, *(item.late_ns for item in batch.items if isinstance(item, Sent))])
-            due.insert(0, (first, self._account, (complete, late)))
+            due.insert(0, (min(times), self._account, (max(times), late)))
             due.append((complete, self._completed, None))
         self._live.feed(self.channel, due, complete)
 

@@ -173,3 +173,11 @@ def test_simulated_nodes_answer_as_late_as_the_world_is_behind() -> None:
     assert "simulated nodes answered up to 300 ms late" in with_models.text(0, 500 * MS)
     assert with_models.uncertainty(0, 500 * MS) == 0, "stamps are as they are"
     assert without.worst(0, 500 * MS) == 0
+
+
+def test_a_report_that_reaches_less_far_than_the_one_before_turns_nothing_back() -> None:
+    late = Lateness("body")
+    for until, late_ns in ((20 * MS, 50 * MS), (10 * MS, 3 * MS), (12 * MS, 0), (30 * MS, 2 * MS)):
+        late.note(until, late_ns)
+    assert all(span.start <= span.end for span in late.spans)
+    assert [late.worst(at * MS, at * MS) for at in (5, 15, 25)] == [50 * MS, 50 * MS, 2 * MS]

@@ -106,9 +106,10 @@ def test_how_late_a_frame_may_be_stamped_is_known_when_it_is_judged(
     bus.observe(lambda rx: known.append(accounting.uncertainty(rx.time, rx.time)))
     assert line.sink is not None
     line.sink(Batch(origin + 5 * MS, 7 * MS, (Heard(origin + 2 * MS, Frame(0x12C)),)))
-    line.sink(Batch(origin + 9 * MS, MS, (Sent(origin + 8 * MS, "PEDAL", Frame(0x0A0), 4 * MS),)))
+    line.sink(Batch(origin + 6 * MS, MS, (Sent(origin + 8 * MS, "PEDAL", Frame(0x0A0), 4 * MS),)))
+    line.sink(Batch(origin + 9 * MS, 0, ()))
     loop.run_until(9 * MS)
-    assert known == [7 * MS, 4 * MS]
+    assert known == [7 * MS, 4 * MS], "also of what is later than its batch declares complete"
 
 
 def test_whoever_asks_for_a_message_by_a_remote_frame_is_no_second_sender(
