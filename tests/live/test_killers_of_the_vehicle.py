@@ -32,12 +32,15 @@ LOST = "channel 'can'.* is gone"
 SERVES_AGAIN = "try:\n    {}\nfinally:\n    served()"
 
 UDP = [
-    Killer("killed_while_the_test_waits", "killed()\n" + SERVES_AGAIN.format("bench.wait(5 * s)"), "blocked", GONE),
     Killer("killed_while_the_test_sleeps", "killed()\nserved()", "blocked", GONE),
+    Killer("stopped_while_the_test_sleeps", "stopped()\ntime.sleep(0.2)", "blocked", GONE, takes="stopped"),
+]
+
+ALSO_UDP = [
+    Killer("killed_while_the_test_waits", "killed()\n" + SERVES_AGAIN.format("bench.wait(5 * s)"), "blocked", GONE),
     Killer("killed_and_silence_expected",
            'killed()\nbench.silent("Lamps", during=200 * ms)\nserved()', "blocked", GONE),
-    Killer("stopped_while_the_test_waits", "stopped()\nbench.wait(5 * s)", "blocked", GONE, takes="stopped"),
-    Killer("stopped_while_the_test_sleeps", "stopped()\ntime.sleep(0.2)", "blocked", GONE, takes="stopped"),
+    Killer("stopped_while_the_test_waits", "stopped()\nbench.wait(10 * minute)", "blocked", GONE, takes="stopped"),
     Killer("stopped_and_a_reaction_expected",
            'stopped()\nbench.set("BrakePedal", 40)\nbench.expect(bench.signal("BrakeLamp") == "On", within=100 * ms)',
            "blocked", GONE, takes="stopped"),
@@ -46,8 +49,11 @@ UDP = [
 ]  # fmt: skip
 
 SLCAN = [
-    Killer("killed_behind_an_adapter", "killed()\n" + SERVES_AGAIN.format("bench.wait(5 * s)"), "blocked", LOST),
     Killer("killed_behind_an_adapter_while_the_test_sleeps", "killed()\nserved()", "blocked", LOST),
+]
+
+ALSO_SLCAN = [
+    Killer("killed_behind_an_adapter", "killed()\n" + SERVES_AGAIN.format("bench.wait(5 * s)"), "blocked", LOST),
     Killer("stopped_behind_an_adapter", "stopped()\nbench.wait(5 * s)", "blocked", GONE, takes="stopped"),
     Killer("killed_behind_an_adapter_for_good", 'open("leave", "w").close()\nkilled()\ntime.sleep(0.2)',
            "blocked", LOST, after="blocked"),
@@ -61,9 +67,21 @@ def over_udp(car: Car) -> Outcome:
 
 
 @pytest.fixture(scope="module")
+def also_over_udp(car: Car) -> Outcome:
+    with car.serve_udp():
+        return killers.run(car, car.udp(), ALSO_UDP, head=HEAD)
+
+
+@pytest.fixture(scope="module")
 def behind_an_adapter(car: Car) -> Outcome:
     with car.serve_slcan():
         return killers.run(car, car.slcan(), SLCAN, head=HEAD)
+
+
+@pytest.fixture(scope="module")
+def also_behind_an_adapter(car: Car) -> Outcome:
+    with car.serve_slcan():
+        return killers.run(car, car.slcan(), ALSO_SLCAN, head=HEAD)
 
 
 @pytest.mark.parametrize("killer", UDP, ids=str)
@@ -71,6 +89,18 @@ def test_whoever_needs_it_is_blocked(over_udp: Outcome, killer: Killer) -> None:
     killers.check(over_udp, UDP, killer)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("killer", ALSO_UDP, ids=str)
+def test_whoever_needs_it_is_blocked_whatever_it_does(also_over_udp: Outcome, killer: Killer) -> None:
+    killers.check(also_over_udp, ALSO_UDP, killer)
+
+
 @pytest.mark.parametrize("killer", SLCAN, ids=str)
 def test_whoever_needs_its_adapter_is_blocked(behind_an_adapter: Outcome, killer: Killer) -> None:
     killers.check(behind_an_adapter, SLCAN, killer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killer", ALSO_SLCAN, ids=str)
+def test_whoever_needs_its_adapter_is_blocked_whatever_it_does(also_behind_an_adapter: Outcome, killer: Killer) -> None:
+    killers.check(also_behind_an_adapter, ALSO_SLCAN, killer)

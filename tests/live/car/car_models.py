@@ -18,6 +18,7 @@ class Lamp(Ecu):
     node = "LAMP"
     DELAY = 5 * ms
     BOOT = 100 * ms
+    FALL = 60 * ms  # from the wish for a reset to the reset
 
     def start(self) -> None:
         self.nvm["starts"] = self.nvm.get("starts", 0) + 1
@@ -62,7 +63,7 @@ class Lamp(Ecu):
 
     @on_message("ResetRequest")
     def reset_request(self, message: RxMessage) -> None:
-        self.reset()
+        self.after(self.FALL, self.reset)
 
     @on_message("DiagRequest")
     def diagnostic(self, message: RxMessage) -> None:
@@ -71,7 +72,7 @@ class Lamp(Ecu):
             self.answer(0x7F, asked[0], length=3)
             return
         self.answer(0x51, asked[1], length=2)
-        self.after(1 * ms, self.reset)
+        self.after(self.FALL, self.reset)
 
     def answer(self, service: int, parameter: int, *, length: int) -> None:
         self.set(AnswerLength=length, AnswerService=service, AnswerParameter=parameter)
