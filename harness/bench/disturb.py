@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 EFFECT_LIMIT_NS = 500_000_000
-"""How much longer than its block a counted disturbance on a real channel may take until it has touched its frames."""
+"""How much longer than its block a disturbance on a real channel may take until it has touched its frames."""
 
 
 def _recovery(world: World, name: str) -> int:
@@ -133,13 +133,14 @@ class Disturbance:
             wanted = f" of {self.count}" if self.count is not None else ""
             raise IntegrityError(
                 f"disturbance never took full effect: {self.title} touched {self.hits}{wanted} frames; "
-                "keep it open long enough (bench.wait) and check that its message is being sent"
+                "keep it open long enough (bench.wait) and check that its message is being sent",
+                timed=True,
             )
 
     @property
     def pending(self) -> bool:
-        """Whether it was to touch a number of frames, and has not touched them all yet."""
-        return self.count is not None and self.hits < self.count
+        """Whether it has not touched all its frames yet; without a number, not one."""
+        return self.hits < (self.count or 1)
 
     def _hit(self) -> None:
         self.hits += 1
@@ -389,12 +390,5 @@ def disturbing(world: World, note: Note, disturbances: Sequence[Disturbance]) ->
 
 
 __all__ = [
-    "BitFault",
-    "Disturbance",
-    "Silence",
-    "UnknownFrame",
-    "WrongCounter",
-    "WrongCrc",
-    "WrongLength",
-    "disturbing",
-]
+    "BitFault", "Disturbance", "Silence", "UnknownFrame", "WrongCounter", "WrongCrc", "WrongLength", "disturbing",
+]  # fmt: skip

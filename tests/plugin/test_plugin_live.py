@@ -22,6 +22,9 @@ model = "lamp_model:Lamp"
 
 [plant]
 model = "lamp_model:Garage"
+
+[tester]
+late_limit = "60 s"                    # however busy this machine is
 """
 
 ENDING = """
@@ -208,3 +211,20 @@ def test_a_channel_process_that_stands_keeps_the_bench_from_nothing_else(live: P
     assert "INTERNALERROR" not in outcome.out and "Traceback" not in outcome.out
     assert "mixed: safe state NOT confirmed: can (" in outcome.flat
     assert verdicts(outcome) == {"test_a": "passed", "test_b": "passed", "between tests, after test_b": "blocked"}
+
+
+def test_a_disturbance_is_given_the_time_that_a_real_channel_takes(live: Project) -> None:
+    outcome = judged(
+        live,
+        "def test_a(bench):\n"
+        "    bench.wait(20 * ms)\n"
+        "    with bench.disturb(Silence('Pedals')):\n"
+        "        pass\n"
+        "    with bench.disturb(WrongCrc('Pedals')):\n"
+        "        pass\n\n"
+        "def test_b(bench):\n"
+        "    bench.world.tx('Pedals').stop()\n"
+        "    with bench.disturb(Silence('Pedals')):\n"
+        "        pass\n",
+    )
+    assert verdicts(outcome) == {"test_a": "passed", "test_b": "failed"}
