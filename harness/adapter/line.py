@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from harness.adapter.client import Adapter
-from harness.adapter.items import Batch, Heard, Reopened, Report, Trouble
+from harness.adapter.items import Batch, Heard, Reopened, Report, Sent, State, Trouble
+from harness.bus.port import ErrorState
 from harness.errors import AdapterLost, Blocked
 from harness.frames import Frame
 from harness.units import time_text
@@ -35,18 +36,35 @@ class Line:
         self._changed = threading.Condition()
         self._waiting: list[Batch] = []
         self._sink: Sink | None = None
+        self._off: int | None = None  # the process whose adapter is bus-off, as far as that has been told
 
     def begin(self) -> None:
         """A world is going to begin: its transmitters are new, and what is heard from now on waits for it.
 
-        An adapter that was lost may be back: it is waited for as long as it takes to look for it.
+        An adapter that was lost may be back: it is waited for as long as it takes to look for it. One that is bus-off
+        is asked to come back. Raises :class:`~harness.errors.Blocked` when it does not.
         """
+        if self._off is not None and self._off == self.adapter.pid:
+            self._come_back()
         self._begin()
         with self._changed:
             lost = any(isinstance(item, Trouble) and item.fatal for item in self._items())
             if not lost or not self._changed.wait_for(self._is_back, RETURN_S):
                 return
         self._begin()
+
+    def _come_back(self) -> None:
+        self.release()
+        with self._changed:
+            self._waiting.clear()
+        self.adapter.recover()
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._off is None, RETURN_S):
+                said = "".join(f" ({item.text})" for item in self._items() if isinstance(item, Trouble))
+                raise Blocked(
+                    f"{self.adapter.spec} is bus-off since an earlier test, and has not come back within "
+                    f"{RETURN_S:g} s{said}; check wiring, termination and bit rate"
+                )
 
     def _begin(self) -> None:
         self.release()
@@ -111,6 +129,11 @@ class Line:
 
     def _take(self, batch: Batch) -> None:
         with self._changed:
+            for item in batch.items:
+                if isinstance(item, State):
+                    self._off = self.adapter.pid if item.state is ErrorState.BUS_OFF else None
+                elif isinstance(item, (Heard, Sent, Reopened)):
+                    self._off = None
             if self._sink is not None:
                 self._sink(batch)
                 return

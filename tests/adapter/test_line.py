@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from harness.adapter.items import Batch, Heard, Reopened, Report, Trouble
+from harness.adapter.items import Batch, Heard, Reopened, Report, Sent, State, Trouble
 from harness.adapter.line import Line
+from harness.bus.port import ErrorState
 from harness.errors import AdapterLost, Blocked
 from harness.frames import Frame
 
@@ -23,7 +24,8 @@ class Adapter:
 
     def __init__(self, *begins: tuple[Report, ...]) -> None:
         self.spec = SimpleNamespace()
-        self.begun = 0
+        self.begun, self.pid = 0, 4711
+        self.comes_back: tuple[Report, ...] = ()
         self._begins = begins
         self._receive: Callable[[Batch], object] | None = None
 
@@ -33,6 +35,9 @@ class Adapter:
         self.begun += 1
         if found:
             self.report(*found[0])
+
+    def recover(self) -> None:
+        self.report(*self.comes_back)
 
     def send(self, node: str, frame: Frame) -> None:
         self.report(Heard(5, OLD), Heard(7, OLD), Heard(7, ANSWER), Heard(7, NEW))
@@ -94,3 +99,40 @@ def test_an_adapter_that_does_not_come_back_is_told_to_the_world() -> None:
     batches: list[Batch] = []
     line.hand_over(batches.append)
     assert [item.text for batch in batches for item in batch.items if isinstance(item, Trouble)] == ["pulled (still)"]
+
+
+OFF, ON = State(3, ErrorState.BUS_OFF, "too many errors"), State(4, ErrorState.ACTIVE, "")
+
+
+@pytest.mark.parametrize("back", [ON, Heard(4, OLD), Sent(4, "PEDAL", OLD), Reopened(4)])
+def test_an_adapter_that_is_bus_off_is_asked_back_before_the_next_world(back: Report) -> None:
+    adapter = Adapter()
+    line = line_on(adapter)
+    line.hand_over(lambda batch: None)
+    adapter.report(OFF)
+    adapter.comes_back = (back,)
+    line.begin()
+    assert adapter.begun == 2
+    line.begin()  # it is there: nobody has to ask
+    assert adapter.begun == 3
+
+
+def test_one_that_stays_bus_off_blocks_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.adapter.line.RETURN_S", 0.01)
+    adapter = Adapter()
+    line = line_on(adapter)
+    adapter.report(OFF)
+    adapter.comes_back = (Trouble(4, "the way back from bus-off: it needs the right CAP_NET_ADMIN", False),)
+    for _ in range(2):
+        with pytest.raises(Blocked, match=r"bus-off since an earlier test, .* \(the way back .* CAP_NET_ADMIN\)"):
+            line.begin()
+    assert adapter.begun == 1
+
+
+def test_one_that_a_new_process_has_opened_has_forgotten_it() -> None:
+    adapter = Adapter()
+    line = line_on(adapter)
+    adapter.report(OFF)
+    adapter.pid += 1
+    line.begin()
+    assert adapter.begun == 2
