@@ -58,13 +58,13 @@ class Incidents:
             return
         line = f"{time_text(rx.time)}  {rx.channel}  {rx.frame}{f'  from {rx.sender}' if rx.sender else ''}: {text}"
         if handling == "collect":
-            self.collected.append(line)
+            self.collect(problem, rx, line, text)
         elif handling == "fail":
-            raise self.record(
-                IntegrityError(
-                    f"{text}\n  seen: {line}\n  If the test does this on purpose, declare it: with bench.disturb(...)."
-                )
-            )
+            raise self.record(of_frame(text, line))
+
+    def collect(self, problem: Problem, rx: Received, line: str, text: str) -> None:
+        """Note a problem with one frame for the summary."""
+        self.collected.append(line)
 
     def violated(self, violation: Violation) -> HarnessError | None:
         """Apply the policy to what a monitor found; returns what is to be raised, already noted, or None.
@@ -115,6 +115,13 @@ class Incidents:
         title = str(error).splitlines()[0]
         self.journal.append(Event(self.loop.now, "incident", title, Verdict.FAILED, claim=claim))
         return error
+
+
+def of_frame(text: str, line: str) -> IntegrityError:
+    """The incident that a problem with one frame is. line: the frame, as the summary has it."""
+    return IntegrityError(
+        f"{text}\n  seen: {line}\n  If the test does this on purpose, declare it: with bench.disturb(...)."
+    )
 
 
 def _span(violation: Violation) -> str:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
-from harness.bench.integrity import Incidents, Problem
-from harness.errors import HarnessError, Inconclusive
+from harness.bench.integrity import Incidents, Problem, of_frame
+from harness.errors import HarnessError, Inconclusive, IntegrityError
 from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
 from harness.frames import Received
@@ -47,6 +47,7 @@ class ObservedIncidents(Incidents):
         self.strict = strict
         self.used: set[tuple[str, int]] = set()
         """Channel and key of each message that the test has asked for."""
+        self._unasked: dict[tuple[str, int], IntegrityError] = {}
         self.times: Callable[[str, str, int], list[int]] = lambda channel, message, since: []
         """When frames of a message of a channel came, from some instant (ns) on."""
         self.ours: Callable[[str, str], bool] = lambda channel, message: False
@@ -58,6 +59,23 @@ class ObservedIncidents(Incidents):
         handling = super().handling(problem, rx)
         by_default = handling == "fail" and self.policy is self.initial and self.policy_key(problem) not in self.strict
         return "collect" if by_default and (rx.channel, rx.frame.key) not in self.used else handling
+
+    def use(self, channel: str, key: int) -> None:
+        """The test looks at a message. Raises what has been wrong with its frames in this test, before it did."""
+        self.used.add((channel, key))
+        left = self._unasked.pop((channel, key), None)
+        if left is not None:
+            raise self.record(left)
+
+    def collect(self, problem: Problem, rx: Received, line: str, text: str) -> None:
+        """See :meth:`Incidents.collect`. What would be red if the test had asked for the message is so when it does."""
+        super().collect(problem, rx, line, text)
+        if self._by_policy(problem) == "fail":
+            self._unasked.setdefault((rx.channel, rx.frame.key), of_frame(text, line))
+
+    def begin_test(self) -> None:
+        """Another test begins in this world: what it did not see is not its own."""
+        self._unasked.clear()
 
     def violated(self, violation: Violation) -> HarnessError | None:
         """As for every world; but what is a matter of time on a real bench is decided when that is known exactly."""

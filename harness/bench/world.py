@@ -236,7 +236,7 @@ class World:
     def uses(self, channel: str, key: int) -> None:
         """A test looks at a message: in a recording or on a real bus, what is wrong with its frames is then red."""
         if isinstance(self.incidents, ObservedIncidents):
-            self.incidents.used.add((channel, key))
+            self.incidents.use(channel, key)
 
     # -- looking things up -----------------------------------------------------------------------------------------
 

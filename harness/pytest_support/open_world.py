@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from harness.bench import Bench
+from harness.bench.observed import ObservedIncidents
 from harness.errors import Blocked, BusError, HarnessError, Inconclusive, StimulatesRecording
 from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
@@ -76,6 +77,8 @@ class OpenWorld:
     def pass_on(self) -> None:
         """Another test begins: it cannot run in a world that has stopped, but that is not its failure."""
         loop = self.bench.world.loop
+        if isinstance(self.bench.incidents, ObservedIncidents):
+            self.bench.incidents.begin_test()
         if isinstance(loop.failure, StimulatesRecording):
             loop.failure = None  # nothing has happened to the recording
         elif loop.failure is not None and not isinstance(loop.failure, (Blocked, Inconclusive)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from harness.bench.accounting import Accounting
@@ -9,8 +11,10 @@ from harness.bench.file import Policy
 from harness.bench.observed import DECIDED_NS, ObservedIncidents
 from harness.errors import IntegrityError
 from harness.evidence.verdicts import Verdict
+from harness.frames import Frame, Received
 from harness.loop import Loop
 from harness.monitors.monitor import Kind, Violation
+from harness.signals.trace import Trace
 
 MS = 1_000_000
 
@@ -99,3 +103,29 @@ def test_what_this_bench_sends_late_itself_is_no_failure_of_the_product() -> Non
 
 def test_other_kinds_are_red_at_once() -> None:
     assert isinstance(World().incidents.violated(violation("load", margin=-1.0)), IntegrityError)
+
+
+WRONG = Received(90 * MS, "can", Frame(0x12C, b"\x01"), "LAMP")
+
+
+def with_a_wrong_checksum(policy: Policy = Policy()) -> ObservedIncidents:  # noqa: B008  # frozen
+    incidents = ObservedIncidents(Loop(), policy, [])
+    incidents.judge("crc", WRONG, "Lamps (0x12C) has a wrong checksum", cast(Trace, None))
+    assert len(incidents.collected) == 1 and incidents.raised == []
+    return incidents
+
+
+def test_what_was_wrong_with_a_message_before_the_test_looked_at_it_is_red_when_it_does() -> None:
+    incidents = with_a_wrong_checksum()
+    incidents.use("can", 0x12D)
+    with pytest.raises(IntegrityError, match="Lamps \\(0x12C\\) has a wrong checksum"):
+        incidents.use("can", 0x12C)
+    assert len(incidents.raised) == 1
+    incidents.use("can", 0x12C)
+
+
+def test_not_what_another_test_has_not_looked_at_nor_what_is_only_to_be_collected() -> None:
+    incidents = with_a_wrong_checksum()
+    incidents.begin_test()
+    incidents.use("can", 0x12C)
+    with_a_wrong_checksum(Policy(protection="collect")).use("can", 0x12C)
