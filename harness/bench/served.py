@@ -25,6 +25,9 @@ POLL_NS = 50_000_000
 SENT_LIMIT_NS = 30_000_000_000
 """For how long a request may wait to be sent."""
 
+REPETITIONS = 2
+"""How often a new vehicle is asked for again."""
+
 OTHERS_LIMIT_NS = 500_000_000
 """For how long the same answer is waited for on the other channels."""
 
@@ -142,12 +145,23 @@ def renew(line: Line, others: Iterable[Line]) -> dict[str, int]:
     """Ask for a factory-new vehicle before a world begins.
 
     Returns by channel from when on (ns of the clock) frames are the new vehicle's; those of the former one wait on the
-    lines no more. Raises :class:`~harness.errors.Blocked` without an answer.
+    lines no more. Asks again where an answer may have been lost, as after a flood of frames. Raises
+    :class:`~harness.errors.Blocked` without an answer.
     """
-    begins = {line.adapter.spec.channel: _ask(line, Operation.NEW_VEHICLE)[0]}
+    number = _NUMBER
+    while True:
+        try:
+            begins = {line.adapter.spec.channel: _ask(line, Operation.NEW_VEHICLE, number)[0]}
+            break
+        except AdapterLost:
+            raise
+        except Blocked:
+            if number == _NUMBER - REPETITIONS:
+                raise
+            number -= 1  # so that a late answer is not taken for that of the next request
     for other in others:
         with suppress(Blocked):  # a channel on which nothing is served
-            answer = other.wait_for(_answer_to(Operation.NEW_VEHICLE), OTHERS_LIMIT_NS, forget=True)
+            answer = other.wait_for(_answer_to(Operation.NEW_VEHICLE, number), OTHERS_LIMIT_NS, forget=True)
             begins[other.adapter.spec.channel] = answer[0]
     return begins
 
@@ -162,10 +176,10 @@ def greet(line: Line) -> None:
         )
 
 
-def _ask(line: Line, operation: Operation) -> tuple[int, Answer]:
+def _ask(line: Line, operation: Operation, number: int = _NUMBER) -> tuple[int, Answer]:
     try:
         time, answer = line.ask(
-            Request(operation, _NUMBER).frame(), _answer_to(operation), ANSWER_LIMIT_NS, TESTER,
+            Request(operation, number).frame(), _answer_to(operation, number), ANSWER_LIMIT_NS, TESTER,
             forget=operation is Operation.NEW_VEHICLE,
         )  # fmt: skip
     except AdapterLost:
@@ -179,9 +193,9 @@ def _ask(line: Line, operation: Operation) -> tuple[int, Answer]:
     return time, answer
 
 
-def _answer_to(operation: Operation) -> Callable[[Frame], Answer | None]:
+def _answer_to(operation: Operation, number: int) -> Callable[[Frame], Answer | None]:
     def found(frame: Frame) -> Answer | None:
         answer = Answer.of(frame)
-        return answer if answer is not None and (answer.operation, answer.number) == (operation, _NUMBER) else None
+        return answer if answer is not None and (answer.operation, answer.number) == (operation, number) else None
 
     return found
