@@ -24,18 +24,21 @@ Kind = TypeVar("Kind", bound=type[_OfWorld])
 def still(kind: Kind) -> Kind:
     """Decorates a class: during each public method but ``close`` the world is up to date and stands still.
 
-    A wait inside lets it go on. Such a method raises what came up while the world was brought up to date.
+    A wait inside lets it go on. Such a method raises what came up while the world was brought up to date; and, but for
+    those that end the world or watch it, why it had stopped before this test began.
     """
     for name, method in list(vars(kind).items()):
         public = not name.startswith("_") or name in ("__getitem__", "__setitem__")
         if public and name != "close" and isinstance(method, FunctionType):
-            setattr(kind, name, _held(method))
+            setattr(kind, name, _held(method, whatever=name in ("attach", "attach_own", "detach", "check")))
     return kind
 
 
-def _held(method: Callable[..., Any]) -> Callable[..., Any]:
+def _held(method: Callable[..., Any], *, whatever: bool) -> Callable[..., Any]:
     @wraps(method)
     def held(self: _OfWorld, *arguments: Any, **named: Any) -> Any:
+        if self.world.stopped is not None and not whatever:
+            raise self.world.stopped
         with self.world.loop.held():
             return method(self, *arguments, **named)
 

@@ -96,6 +96,8 @@ class World:
         self.live = live
         self.loop: Loop = live.loop if live is not None else Loop() if loop is None else loop
         self.journal: list[Event] = []
+        self.stopped: HarnessError | None = None
+        """Why it had stopped before the running test began, which then can do nothing in it; None: it had not."""
         policy = blueprint.file.policy
         if recording is None and live is None:
             self.incidents = Incidents(self.loop, policy, self.journal)
@@ -218,6 +220,8 @@ class World:
             error = StimulatesRecording(f"{what}: the world is the recording {name}, which can only be watched")
             self.loop.failure = self.loop.failure or error
             raise error
+        if self.stopped is not None:
+            raise self.stopped
         if self.live is not None:
             self.live.accounting.acting.note(self.loop.now, max(0, self.live.loop.present - self.loop.now))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.bench import Bench
 from harness.bench.observed import ObservedIncidents
-from harness.errors import Blocked, BusError, HarnessError, Inconclusive, StimulatesRecording
+from harness.errors import Blocked, BusError, HarnessError, StimulatesRecording
 from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
 
@@ -81,9 +81,9 @@ class OpenWorld:
             self.bench.incidents.begin_test()
         if isinstance(loop.failure, StimulatesRecording):
             loop.failure = None  # nothing has happened to the recording
-        elif loop.failure is not None and not isinstance(loop.failure, (Blocked, Inconclusive)):
+        elif loop.failure is not None and self.bench.world.stopped is None:
             first = str(loop.failure).splitlines()[0]
-            loop.failure = Blocked(f"this world was stopped in an earlier test: {first}")
+            loop.failure = self.bench.world.stopped = Blocked(f"this world was stopped in an earlier test: {first}")
             self.take_failures()
 
 

@@ -228,3 +228,22 @@ def test_a_disturbance_is_given_the_time_that_a_real_channel_takes(live: Project
         "        pass\n",
     )
     assert verdicts(outcome) == {"test_a": "passed", "test_b": "failed"}
+
+
+def test_whoever_only_reads_in_a_world_that_stopped_in_an_earlier_test_is_blocked(live: Project) -> None:
+    outcome = judged(
+        live,
+        "@pytest.fixture(scope='module')\n"
+        "def shared(open_bench):\n"
+        "    with open_bench() as bench:\n"
+        "        yield bench\n\n"
+        "def test_a(shared):\n"
+        "    shared.wait(50 * ms)\n"
+        "    os.kill(channel_process(), signal.SIGKILL)\n"
+        "    shared.wait(5 * s)\n\n"
+        "def test_b(shared):\n    assert shared.signal('BrakeLamp').text == 'Off'\n\n"
+        "def test_c(): pass\n\n"
+        "def test_d(shared):\n    assert shared.traffic('Pedals').frames\n",
+    )
+    assert verdicts(outcome) == {"test_a": "blocked", "test_b": "blocked", "test_d": "blocked"}
+    assert outcome.flat.count("this world was stopped in an earlier test: ") >= 2
