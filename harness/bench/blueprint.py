@@ -87,6 +87,11 @@ class Blueprint:
         }
         plant = _model(file, file.plant, "plant.model", Plant) if code and file.plant else Plant
         names = {node: _names(node, channels) for node in models}
+        roles = [role.name for role in plant.roles]
+        for role in file.plant_supplies if code else ():
+            if role not in roles:
+                there = nearest(role, roles) or f"; it has {', '.join(roles) or 'none'}"
+                raise BenchFileError(f"{file.path}: plant.supplies.{role}: the plant has no such role{there}")
         return cls(file, channels, tuple(sorted({*nodes, *models})), models, plant, names)
 
     def hashes(self) -> dict[str, str]:

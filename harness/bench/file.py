@@ -15,10 +15,10 @@ from typing import Any, Literal, cast
 
 from harness.adapter.spec import AdapterSpec
 from harness.bench.instruments import instruments_of
-from harness.bench.live_spec import ResetSpec, adapter_of, reset_of
+from harness.bench.live_spec import ResetSpec, adapter_of, refuse_twins, reset_of
 from harness.bench.monitors import MonitorsSpec, monitors_of
 from harness.bench.table import Table
-from harness.errors import BenchFileError
+from harness.errors import BenchFileError, nearest
 from harness.instruments.spec import InstrumentSpec
 from harness.protection import ProtectionSpec
 
@@ -157,6 +157,7 @@ def _bench(file: Path, top: Table) -> BenchFile:
     channels = tuple(_channel(name, table) for name, table in top.tables("channels").items())
     if not channels:
         raise top.error("the bench has no channel: add a table such as [channels.powertrain]")
+    refuse_twins(top, [channel.adapter for channel in channels if channel.adapter is not None])
     nodes = tuple(_node(name, table) for name, table in top.tables("nodes").items())
     plant = Table(file, "plant", top.take("plant", dict, {}))
     plant_model = plant.take("model", str)
@@ -166,8 +167,9 @@ def _bench(file: Path, top: Table) -> BenchFile:
     send_types = Table(file, "sendtype", top.take("sendtype", dict, {}))
     policy = Table(file, "policy", top.take("policy", dict, {}))
     strict = frozenset(key for key, handling in policy.content.items() if handling == "fail")
+    is_served = "served" in top.content
     served_table = Table(file, "served", top.take("served", dict, {}))
-    served = served_table.take("channel", str) if served_table.content else None
+    served = served_table.take("channel", str, required=is_served)
     if served is not None and served not in {channel.name for channel in channels if channel.adapter is not None}:
         raise served_table.error(f"served.channel = {served!r} is no channel of this bench with port = 'can'")
     tester = Table(file, "tester", top.take("tester", dict, {}))
@@ -199,7 +201,24 @@ def _bench(file: Path, top: Table) -> BenchFile:
     )
     for table in (policy, restbus, served_table, tester, doctor, top):
         table.done()
+    _check_names(bench, top)
     return bench
+
+
+def _check_names(bench: BenchFile, top: Table) -> None:
+    """See that what the reset and the plant name stands in the file."""
+    instruments = [each.name for each in bench.instruments]
+    named = {f"plant.supplies.{role}": supply for role, supply in bench.plant_supplies.items()}
+    if bench.reset.instrument:
+        named["reset.instrument"] = bench.reset.instrument.partition(".")[0]
+    for where, name in named.items():
+        if name not in instruments:
+            hint = nearest(name, instruments) or f"; there are {', '.join(instruments) or 'none'}"
+            raise top.error(f"{where} = {name!r} is no instrument of this bench{hint}")
+    channels = [each.name for each in bench.channels]
+    if bench.reset.channel and bench.reset.channel not in channels:
+        hint = nearest(bench.reset.channel, channels) or f"; there are {', '.join(channels)}"
+        raise top.error(f"reset.channel = {bench.reset.channel!r} is no channel of this bench{hint}")
 
 
 def _channel(name: str, table: Table) -> ChannelSpec:

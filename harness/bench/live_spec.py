@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -17,6 +18,7 @@ Scope = Literal["test", "module", "run"]
 RESETS: tuple[ResetBy, ...] = ("none", "served", "power cycle", "key cycle", "frame", "diagnostic")
 SCOPES: tuple[Scope, ...] = ("test", "module", "run")
 _CYCLIC = ("process", "kernel")
+MOST_STANDARD, MOST_EXTENDED = 0x7FF, 0x1FFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,19 @@ def adapter_of(name: str, table: Table, bitrate: int, data_bitrate: int | None) 
     return AdapterSpec(name, interface, where, bitrate, data_bitrate, options, cyclic)
 
 
+def refuse_twins(top: Table, adapters: Iterable[AdapterSpec]) -> None:
+    """Raise :class:`~harness.errors.BenchFileError` where two channels have one adapter."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for spec in adapters:
+        key = spec.interface, spec.where, repr(sorted(spec.options.items()))
+        if key in seen:
+            raise top.error(
+                f"channels.{spec.channel}.channel: {spec.interface} {spec.where!r} is the adapter of channel "
+                f"{seen[key]!r} already"
+            )
+        seen[key] = spec.channel
+
+
 def expanded(table: Table, key: str, text: str) -> str:
     """A value with its environment variables filled in, a relative path as one beside the bench file."""
     found = os.path.expandvars(text)
@@ -96,6 +111,11 @@ def reset_of(table: Table, *, served: bool) -> ResetSpec:
         answer_id=table.take("answer_id", int, 0, required="answer_id" in wanted),
     )
     table.done()
+    most = MOST_EXTENDED if spec.extended else MOST_STANDARD
+    for key, identifier in (("id", spec.id), ("answer_id", spec.answer_id)):
+        if not 0 <= identifier <= most:
+            longer = "" if spec.extended else "; one of 29 bits needs extended = true"
+            raise table.error(f"{table.where}.{key} must lie between 0 and {most:#x}, not {identifier:#x}{longer}")
     return spec
 
 

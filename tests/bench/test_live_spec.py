@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench import Blueprint
 from harness.bench.file import load_bench_file
 from harness.errors import BenchFileError
 
@@ -64,6 +65,31 @@ def test_without_a_word_nothing_is_reset(tmp_path: Path) -> None:
         ('channel = 0\n[reset]\nby = "prayer"\n', "must be one of none, served, power cycle"),
         ('channel = 0\n[reset]\nscope = "test"\nwihtin = "1 s"\n', "did you mean 'within'"),
         ('channel = 0\ncyclic = "hardware"\n', "must be one of process, kernel"),
+        ("channel = 0\n[served]\n", "served needs the key 'channel'"),
+        (
+            'channel = 0\n[channels.chassis]\ndatabase = "x.dbc"\nport = "can"\ninterface = "slcan"\nchannel = 0\n',
+            "channels.chassis.channel: slcan '0' is the adapter of channel 'body' already",
+        ),
+        (
+            'channel = 0\n[reset]\nby = "frame"\nchannel = "bodi"\nid = 1\ndata = "00"\n',
+            "reset.channel = 'bodi' is no channel of this bench; did you mean",
+        ),
+        (
+            'channel = 0\n[reset]\nby = "frame"\nchannel = "body"\nid = 0x900\ndata = "00"\n',
+            "reset.id must lie between 0 and 0x7ff, not 0x900; one of 29 bits needs extended = true",
+        ),
+        (
+            'channel = 0\n[reset]\nby = "diagnostic"\nchannel = "body"\nid = 1\nanswer_id = -1\n',
+            "reset.answer_id must lie between 0 and 0x7ff",
+        ),
+        (
+            'channel = 0\n[reset]\nby = "power cycle"\ninstrument = "suply.main"\n',
+            "reset.instrument = 'suply' is no instrument of this bench; there are none",
+        ),
+        (
+            'channel = 0\n[plant.supplies]\nsupply_voltage = "suply"\n',
+            "plant.supplies.supply_voltage = 'suply' is no instrument of this bench",
+        ),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path: Path, text: str, told: str) -> None:
@@ -77,3 +103,26 @@ def test_a_policy_that_the_file_itself_gives_is_strict(tmp_path: Path) -> None:
         bench(tmp_path, CHANNEL + 'channel = 0\n[policy]\nunknown_frame = "fail"\ncycle = "collect"\n')
     )
     assert file.strict_policy == {"unknown_frame"}
+
+
+def test_a_supply_makes_what_the_plant_has(tmp_path: Path) -> None:
+    supply = (
+        '[instruments.supply]\ndriver = "scpi-supply"\nport = "/dev/ttyUSB0"\nmax_voltage = "15 V"\nmax_current = "5 A"'
+    )
+    data = Path(__file__).parent / "data"
+    text = f"""
+        models = "{data}"
+        [channels.can]
+        database = "{data / "lamp.dbc"}"
+        [plant]
+        model = "lamp_model:Garage"
+        [plant.supplies]
+        {{role}} = "supply"
+    """
+    for role in ("temperature", "temperatur"):
+        path = bench(tmp_path, f"{text.format(role=role)}\n{supply}\n")
+        if role == "temperature":
+            assert Blueprint.load(path).file.plant_supplies == {role: "supply"}
+        else:
+            with pytest.raises(BenchFileError, match=r"the plant has no such role; did you mean .*'temperature'"):
+                Blueprint.load(path)
