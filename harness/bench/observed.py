@@ -13,7 +13,9 @@ from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
 from harness.frames import Received
 from harness.loop import DEADLINE, Loop
-from harness.monitors.monitor import Kind, Violation
+from harness.monitors.cycle import CycleCheck
+from harness.monitors.latency import LatencyCheck
+from harness.monitors.monitor import Kind, Monitor, Outcome, Violation
 from harness.units import rough_text
 
 if TYPE_CHECKING:
@@ -127,10 +129,26 @@ class ObservedIncidents(Incidents):
             f"{violation.check}: expected {violation.expected}, but {violation.actual}, {known} "
             f"({accounting.text(violation.start, violation.end)})"
         )
+        self.untold.append(violation)
         if not self.doubts:
             self.doubts.append(doubt)
             self.journal.append(Event(self.loop.now, "incident", str(doubt), Verdict.INCONCLUSIVE))
         return None
+
+    def too_near(self, monitor: Monitor, outcome: Outcome) -> HarnessError | None:
+        """See :meth:`Incidents.too_near`: against what stamps are worth even when nobody is late."""
+        if self.accounting is None or not isinstance(monitor, (CycleCheck, LatencyCheck)) or outcome.count:
+            return None
+        left = outcome.time_margin
+        if isinstance(monitor, CycleCheck) and not self.ours(monitor.rule.channel, monitor.rule.message.name):
+            left = None if outcome.margin is None else round(outcome.margin * 1e6)
+        stamps = max(self.accounting.stamps.values(), default=0)
+        if left is None or left >= stamps:
+            return None
+        return Inconclusive(
+            f"{outcome.check}: held, but with {rough_text(left)} to spare only, and the stamps of this bench are known "
+            f"to within {rough_text(stamps)}"
+        )
 
     def _came(self, violation: Violation) -> list[int]:
         """When frames of the message came that a violation is about, ns: from a second before it on."""

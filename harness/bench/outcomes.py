@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from harness.errors import HarnessError, Inconclusive
@@ -28,7 +28,8 @@ class Summary:
         self._kept: dict[int, list[Violation]] = {}
         self._counts: dict[int, int] = {}
         self._excused: dict[int, int] = {}
-        self._handled: set[Violation] = set()
+        self._handled: dict[Violation, int] = {}  # by which monitor
+        self._doubts: dict[int, int] = {}
         self._broken = False
 
     def violated(self, monitor: Monitor, violation: Violation) -> None:
@@ -37,12 +38,25 @@ class Summary:
         if len(kept) < KEPT:
             kept.append(violation)
         self._counts[id(monitor)] = self._counts.get(id(monitor), 0) + 1
-        self._handled.add(violation)
+        self._handled[violation] = id(monitor)
 
     def excused(self, monitor: Monitor, violation: Violation) -> None:
         """A violation that something explains."""
         self._excused[id(monitor)] = self._excused.get(id(monitor), 0) + 1
-        self._handled.add(violation)
+        self._handled[violation] = id(monitor)
+
+    def untold(self, violations: Iterable[Violation]) -> None:
+        """Of what was violated, this cannot be told: it is nearer to its limit than was measured."""
+        for violation in violations:
+            monitor = self._handled.get(violation)
+            if monitor is not None and self._counts.get(monitor):
+                self._counts[monitor] -= 1
+                self._kept[monitor] = [each for each in self._kept[monitor] if each != violation]
+                self._doubts[monitor] = self._doubts.get(monitor, 0) + 1
+
+    def doubted(self, monitor: Monitor) -> None:
+        """A check that held cannot be told, as it held by less than was measured."""
+        self._doubts[id(monitor)] = self._doubts.get(id(monitor), 0) + 1
 
     def is_new(self, monitor: Monitor, violation: Violation) -> bool:
         """Whether a violation of an outcome has not been reported before."""
@@ -108,6 +122,7 @@ class Summary:
     def _write_family(self, family: str, members: Sequence[tuple[Monitor, Outcome]], now: int) -> None:
         count = sum(outcome.count for _, outcome in members)
         excused = sum(self._excused.get(id(monitor), 0) for monitor, _ in members)
+        doubts = sum(self._doubts.get(id(monitor), 0) for monitor, _ in members)
         judged = [outcome for _, outcome in members if outcome.judged_ns or outcome.count]
         tight = min(
             (outcome for outcome in judged if outcome.margin is not None),
@@ -118,6 +133,7 @@ class Summary:
         kept = "kept until the world was stopped" if self._broken else "kept"
         parts = [f"{count} violations" if count else kept if judged else "nothing to judge"]
         parts += [f"smallest margin {margin}"] if margin else []
+        parts += [f"{doubts} cannot be told"] if doubts else []
         parts += [f"{excused} explained by disturbances"] if excused else []
         title = f"bus contract, {family} ({len(judged)} of {len(members)} judged): {', '.join(parts)}"
         details = tuple(
@@ -132,7 +148,7 @@ class Summary:
             self._journal.append(Event(now, "note", title, None, details))
             return
         claim = Claim(f"{family} as declared", parts[0], margin=margin)
-        verdict = Verdict.FAILED if count else Verdict.PASSED
+        verdict = Verdict.FAILED if count else Verdict.INCONCLUSIVE if doubts else Verdict.PASSED
         self._journal.append(Event(now, "expectation", title, verdict, details, claim))
 
 

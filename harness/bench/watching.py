@@ -21,7 +21,7 @@ from harness.frames import EXTENDED, ErrorFrame, Received
 from harness.loop import DEADLINE
 from harness.monitors.check import Check, Receive
 from harness.monitors.contract import BusContract
-from harness.monitors.monitor import Monitor, Violation
+from harness.monitors.monitor import Monitor, Outcome, Violation
 from harness.monitors.steady import Steady, steady_path
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Watching:
         self._excuses = bench.excuses
         self._monitors = tuple(monitors)
         self._index = {id(monitor): index for index, monitor in enumerate(self._monitors)}
+        self._whole_run = whole_run
         self._summary = Summary(self._monitors, bench.journal, strict=not whole_run)
         self._asked: dict[int, int] = {}  # when to ask which monitor whether it is due: at the latest when it is
         self._posted = _NEVER
@@ -228,10 +229,22 @@ class Watching:
             ]
             error = self._judge(monitor, late) or error
         error = self._incidents.decide() or error
-        doubt = self._summary.write(outcomes, now, broken=self._loop.failure is not None)
+        self._summary.untold(self._incidents.untold)
+        near = self._too_near(outcomes)
+        doubt = self._summary.write(outcomes, now, broken=self._loop.failure is not None) or near
         if doubt is not None:
             self._incidents.doubts.append(doubt)
         return error or doubt
+
+    def _too_near(self, outcomes: Sequence[Sequence[Outcome]]) -> HarnessError | None:
+        """The first doubt about a check that held by less than was measured; None where none did."""
+        first = None
+        if not self._whole_run:
+            for monitor, own in zip(self._monitors, outcomes, strict=True):
+                for doubt in filter(None, (self._incidents.too_near(monitor, outcome) for outcome in own)):
+                    self._summary.doubted(monitor)
+                    first = first or doubt
+        return first
 
 
 @contextmanager

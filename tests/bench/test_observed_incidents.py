@@ -9,11 +9,16 @@ import pytest
 from harness.bench.accounting import Accounting
 from harness.bench.file import Policy
 from harness.bench.observed import DECIDED_NS, ObservedIncidents
+from harness.bench.outcomes import Summary
 from harness.errors import IntegrityError
+from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame, Received
 from harness.loop import Loop
-from harness.monitors.monitor import Kind, Violation
+from harness.monitors.cycle import CycleCheck
+from harness.monitors.monitor import Kind, Outcome, Violation
+from harness.monitors.rules import CycleLimits, MessageRule
+from harness.signals.definitions import MessageDef
 from harness.signals.trace import Trace
 
 MS = 1_000_000
@@ -129,3 +134,39 @@ def test_not_what_another_test_has_not_looked_at_nor_what_is_only_to_be_collecte
     incidents.begin_test()
     incidents.use("can", 0x12C)
     with_a_wrong_checksum(Policy(protection="collect")).use("can", 0x12C)
+
+
+def cycle_check() -> CycleCheck:
+    return CycleCheck(MessageRule("can", MessageDef("Lamps", 0x12C, 2), "LAMP", 10 * MS), CycleLimits())
+
+
+@pytest.mark.parametrize(("margin", "doubt"), [(0.9, True), (1.0, False), (None, False)])
+def test_a_cycle_time_that_held_by_less_than_stamps_are_worth_cannot_be_told(margin: float | None, doubt: bool) -> None:
+    incidents = World().incidents
+    held = Outcome("cycle time of Lamps", (), 0, 500 * MS, "", margin, "ms")
+    found = incidents.too_near(cycle_check(), held)
+    assert (found is not None) is doubt
+    if found is not None:
+        assert "held, but with 900 µs to spare only" in str(found)
+    incidents.ours = lambda channel, message: True
+    assert incidents.too_near(cycle_check(), held) is None, "what we send is no claim about the product"
+    incidents.accounting = None
+    assert incidents.too_near(cycle_check(), held) is None
+
+
+def test_what_cannot_be_told_is_no_violation_in_the_journal() -> None:
+    journal: list[Event] = []
+    check = cycle_check()
+    summary = Summary([check], journal, strict=True)
+    doubtful, red = violation(margin=-0.5), violation(margin=-5.0)
+    for each in (doubtful, red):
+        summary.violated(check, each)
+    outcome = Outcome("cycle time of Lamps", (red,), 2, 500 * MS)
+    summary.untold([doubtful])
+    summary.write([[outcome]], 500 * MS)
+    assert journal[-1].verdict is Verdict.FAILED
+    assert "1 violations, 1 cannot be told" in journal[-1].title
+    summary.untold([red])
+    summary.write([[outcome]], 500 * MS)
+    assert journal[-1].verdict is Verdict.INCONCLUSIVE
+    assert "kept, 2 cannot be told" in journal[-1].title

@@ -62,7 +62,10 @@ def watch(every: Sequence[Check], seen: Sequence[Seen], excused: int = 0) -> tup
     loop = Loop()
     told: Told = []
     buses = {name: Observed() for name in ("a", "b")}
-    incidents = SimpleNamespace(violated=lambda each: told.append((loop.now, each)), decide=lambda: None, doubts=[])
+    incidents = SimpleNamespace(
+        violated=lambda each: told.append((loop.now, each)), decide=lambda: None, untold=[], doubts=[],
+        too_near=lambda monitor, outcome: None,
+    )  # fmt: skip
     world = SimpleNamespace(
         loop=loop, incidents=incidents, channels={name: SimpleNamespace(bus=bus) for name, bus in buses.items()}
     )
