@@ -20,7 +20,7 @@ from harness.bus.length import BitTimes, Lengths
 from harness.ecu import Ecu, Names
 from harness.errors import BenchFileError, DatabaseError, HarnessWarning, nearest
 from harness.monitors.rules import MessageRule
-from harness.plant import Plant
+from harness.plant import Plant, Role
 from harness.restbus import Catalogue, MessagePlan, Supplements, plan_messages
 from harness.signals.database import Database, check_together, load_database
 from harness.signals.definitions import MessageDef
@@ -87,7 +87,8 @@ class Blueprint:
         }
         plant = _model(file, file.plant, "plant.model", Plant) if code and file.plant else Plant
         names = {node: _names(node, channels) for node in models}
-        roles = [role.name for role in plant.roles]
+        # Something else among the roles is told when the plant is built.
+        roles = [role.name for role in plant.roles if isinstance(role, Role)]
         for role in file.plant_supplies if code else ():
             if role not in roles:
                 there = nearest(role, roles) or f"; it has {', '.join(roles) or 'none'}"
