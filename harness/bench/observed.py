@@ -29,7 +29,7 @@ DECIDED_NS = 150_000_000
 """So long after a violation everybody has told how late he was at that time, a served vehicle as the last one, ns."""
 
 BEFORE_NS = 1_000_000_000
-"""For so long before a violation it is looked what came, ns."""
+"""For so long before a violation it is looked what came, and how late the bench was, ns."""
 
 
 class ObservedIncidents(Incidents):
@@ -42,6 +42,9 @@ class ObservedIncidents(Incidents):
 
     accounting: Accounting | None = None
     """How exactly the world is measured; None for a recording."""
+
+    late_limit: int = 0
+    """How late the bench itself may be, ns, before that explains a violation that is a matter of time."""
 
     def __init__(self, loop: Loop, policy: Policy, journal: list[Event], strict: frozenset[str] = frozenset()) -> None:
         super().__init__(loop, policy, journal)
@@ -121,7 +124,12 @@ class ObservedIncidents(Incidents):
         ):
             off = 0  # the two channels are stamped by two adapters, and the copy seems to have come first
         if off and off >= uncertainty:
-            return super().violated(violation)
+            error = super().violated(violation)
+            if isinstance(error, IntegrityError):
+                # What was late long before, or after it, is no reason.
+                late = accounting.worst(max(0, violation.start - BEFORE_NS), max(violation.end, after or 0))
+                error.timed = late > self.late_limit
+            return error
         known = f"which is known to within {rough_text(uncertainty)} only"
         if self.ours(violation.channel, violation.message):
             known = "which this bench sends itself"

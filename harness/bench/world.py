@@ -104,6 +104,7 @@ class World:
         else:
             self.incidents = observed = ObservedIncidents(self.loop, policy, self.journal, blueprint.file.strict_policy)
             observed.accounting = None if live is None else live.accounting
+            observed.late_limit = blueprint.file.late_limit
             observed.times, observed.ours = self._times, self._is_ours
         plant = plant or blueprint.plant
         self.plant: Plant = _build(f"plant {plant.__qualname__}", plant)

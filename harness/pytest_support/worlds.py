@@ -237,6 +237,9 @@ class Worlds:
         red = _judge(seen, failure)
         if red is None:
             return doubts[0] if doubts else None
+        if isinstance(red, IntegrityError) and not _is_of_a_frame(red):
+            # One that nothing explains stands for all of them.
+            red = next((each for each in seen if _is_of_a_frame(each)), red)
         return self._fault_of(red, seen) or self._lateness_of(red) or red
 
     def _fault_of(self, failure: BaseException, seen: Sequence[HarnessError]) -> HarnessError | None:
@@ -295,7 +298,7 @@ def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseE
 
 
 def _is_of_a_frame(failure: BaseException) -> bool:
-    """Whether it is about what a frame says, and not about when it came."""
+    """Whether it is about what a frame says, or about when it came, but not as the bench was late."""
     return isinstance(failure, IntegrityError) and not failure.timed
 
 

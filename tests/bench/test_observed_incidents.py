@@ -93,7 +93,7 @@ def test_whoever_ends_watching_decides_at_once() -> None:
     assert world.incidents.decide() is None and settled == []
     assert world.incidents.violated(violation(margin=-1.5)) is None
     error = world.incidents.decide()
-    assert isinstance(error, IntegrityError) and error.timed and settled == [111 * MS]
+    assert isinstance(error, IntegrityError) and settled == [111 * MS]
     world.loop.run_until(world.loop.now + DECIDED_NS)
     assert [event.verdict for event in world.incidents.journal] == [Verdict.FAILED], "once"
 
@@ -170,3 +170,15 @@ def test_what_cannot_be_told_is_no_violation_in_the_journal() -> None:
     summary.write([[outcome]], 500 * MS)
     assert journal[-1].verdict is Verdict.INCONCLUSIVE
     assert "kept, 2 cannot be told" in journal[-1].title
+
+
+@pytest.mark.parametrize(("late_at", "timed"), [(60 * MS, True), (500 * MS, False)])
+def test_lateness_explains_what_came_soon_after_it_and_nothing_else(late_at: int, timed: bool) -> None:
+    world = World(100 * MS, 150 * MS)
+    world.incidents.late_limit = 8 * MS
+    world.accounting.channels["can"].note(late_at - 10 * MS, 0)
+    world.accounting.channels["can"].note(late_at, 9 * MS)
+    world.accounting.channels["can"].note(600 * MS, 0)
+    assert world.incidents.violated(violation(margin=-39.0)) is None
+    error = world.incidents.decide()
+    assert isinstance(error, IntegrityError) and error.timed is timed
