@@ -84,7 +84,7 @@ def open_bus(spec: AdapterSpec, traits: Traits) -> Opened:
     except AdapterError:
         if not (wants_echo and traits.echo_may_fail):
             raise
-        return Opened(_open(spec, traits, arguments(spec, traits, echo=False)), False)
+    return Opened(_open(spec, traits, arguments(spec, traits, echo=False)), False)
 
 
 def _open(spec: AdapterSpec, traits: Traits, chosen: Mapping[str, Any]) -> can.BusABC:

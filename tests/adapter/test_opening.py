@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import can
 import pytest
@@ -157,3 +158,17 @@ def test_a_missing_package_is_named_by_the_extra_that_has_it(monkeypatch: pytest
     monkeypatch.setattr(opening.can, "Bus", bus)
     with pytest.raises(MissingExtra, match=r"vehicle-harness\[bench\]"):
         Driver(AdapterSpec("body", "slcan", "x", 500_000))
+
+
+def test_a_reason_is_told_once_though_it_is_tried_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[bool] = []
+
+    def refuse(**options: object) -> NoReturn:
+        tried.append("receive_own_messages" in options)
+        raise OSError("pcanbasic library not found.")
+
+    monkeypatch.setattr(can, "Bus", refuse)
+    with pytest.raises(AdapterError) as caught:
+        Driver(AdapterSpec("body", "pcan", "PCAN_USBBUS1", 500_000))
+    assert tried == [True, False]
+    assert str(caught.value).count("pcanbasic library not found") == 1
