@@ -249,3 +249,9 @@ def test_whoever_only_reads_in_a_world_that_stopped_in_an_earlier_test_is_blocke
     )
     assert verdicts(outcome) == {"test_a": "blocked", "test_b": "blocked", "test_d": "blocked"}
     assert outcome.flat.count("this world was stopped in an earlier test: ") >= 2
+
+
+def test_what_comes_up_at_the_very_end_is_told_once(live: Project) -> None:
+    outcome = judged(live, "def test_a(bench):\n    bench.set('HazardSwitch', 'On')\n")
+    assert verdicts(outcome) == {"test_a": "error"}
+    assert "hazard is not wired at t = " in outcome.flat and "also in this world" not in outcome.out
