@@ -155,8 +155,9 @@ class Worlds:
             with world.still():
                 self.between += world.take_failures()
                 world.pass_on()
-                world.bench.attach_own()
-                world.bench.attach(*self.everywhere, whole_run=True)
+                if world.bench.world.stopped is None:  # else there is nothing to be seen any more
+                    world.bench.attach_own()
+                    world.bench.attach(*self.everywhere, whole_run=True)
         self.shares = [
             Share(world, len(world.bench.journal), int(world.bench.now), len(world.bench.incidents.collected))
             for world in self._alive
@@ -170,7 +171,8 @@ class Worlds:
         self._marked = watched
         if watched:
             for world in self._alive:
-                world.bench.attach(*watched)
+                if world.bench.world.stopped is None:
+                    world.bench.attach(*watched)
 
     def end_watching(self) -> None:
         """The running test is over, so is what watched it. Hears from a served vehicle that it is still there."""

@@ -245,6 +245,7 @@ def test_whoever_only_reads_in_a_world_that_stopped_in_an_earlier_test_is_blocke
         "    shared.wait(5 * s)\n\n"
         "def test_b(shared):\n    assert shared.signal('BrakeLamp').text == 'Off'\n\n"
         "def test_c(): pass\n\n"
+        "@pytest.mark.watch('BrakePedal < 90')\n"
         "def test_d(shared):\n    assert shared.traffic('Pedals').frames\n",
     )
     assert verdicts(outcome) == {"test_a": "blocked", "test_b": "blocked", "test_d": "blocked"}
