@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import msgpack  # type: ignore[import-untyped]
 
+from harness.restbus.schedule import MOST_LATE
 from harness.wall import clock_ns
 
 GROUP = "239.74.163.61"
@@ -28,7 +29,7 @@ SETTLE_S = 0.5
 LOOK_S = 0.01
 SAMPLE_S = 0.25
 CLOCKS_NS = 200_000
-"""How far the two clocks may seem apart, ns: a frame is not early by that."""
+"""How far the two clocks may seem apart, ns."""
 _SO_TIMESTAMPNS, _SO_RXQ_OVFL = 35, 40
 
 
@@ -189,10 +190,14 @@ def judge(heard: Recorded, cycles: Mapping[int, int], beginnings: Mapping[int, i
 
 
 def _by_grid(stamps: Sequence[int], beginning: int, cycle: int) -> Iterator[tuple[int, int]]:
-    """The cycle to which each frame belongs, the latest that was due but none twice, and how late it was in it, ns."""
+    """The cycle to which each frame belongs, and how late it was in it, ns.
+
+    That is the next one, unless the frame comes so late that the harness has left some out: then the oldest that it
+    does not leave out.
+    """
     number = -1
     for stamp in stamps:
-        number = max(number + 1, (stamp + CLOCKS_NS - beginning) // cycle)
+        number = max(number + 1, (stamp + CLOCKS_NS - beginning) // cycle - MOST_LATE)
         yield number, stamp - beginning - number * cycle
 
 

@@ -36,15 +36,19 @@ class Elsewhere(Protocol):
 
 
 class _Entry:
-    """One frame on its way. due: when it was to be sent, clock_ns. taken: when the driver had it; 0 before."""
+    """One frame on its way. due: when it was to be sent, clock_ns. taken: when the driver had it; 0 before.
 
-    __slots__ = ("altered", "due", "frame", "node", "retries", "sent", "taken", "tickets")
+    waited: it was not offered to the driver at once, as others waited already.
+    """
+
+    __slots__ = ("altered", "due", "frame", "node", "retries", "sent", "taken", "tickets", "waited")
 
     def __init__(
         self, due: int, node: str, frame: Frame, altered: int, sent: Callable[[Received], object] | None
     ) -> None:
         self.due, self.node, self.frame, self.altered, self.sent = due, node, frame, altered, sent
         self.retries = self.taken = 0
+        self.waited = False
         self.tickets: tuple[int, ...] = ()
 
 
@@ -69,7 +73,7 @@ class Output:
     """The way out of one world on one channel. All calls with the outbox' turn held.
 
     For a message its mailbox is free again when the driver has taken the frame; what is reported is the instant in
-    which it was on the bus. echo: whether the driver tells that. overdue: told of a frame that the driver took so late
+    which it was on the bus. echo: whether the driver tells that. overdue: told of a frame that had to wait for so long
     (``overdue_ns`` or more after it was due) that the next one was due too: its node, the frame, and how late, ns.
     """
 
@@ -114,7 +118,8 @@ class Output:
         if ticket is not None:
             entry.tickets = (ticket,)
         self._queue.append(entry)
-        if self.retry_at == FOREVER and not self._flushing:
+        entry.waited = self.lost or self.retry_at != FOREVER
+        if not entry.waited and not self._flushing:
             self.flush()
 
     def flush(self) -> None:
@@ -146,7 +151,7 @@ class Output:
             if self.tickets:
                 entry.tickets += tuple(self.tickets)
                 self.tickets.clear()
-        if entry.taken - entry.due >= self._overdue_ns:
+        if (entry.waited or entry.retries) and entry.taken - entry.due >= self._overdue_ns:
             self._overdue(entry.node, entry.frame, entry.taken - entry.due)
         if self._flight is None:
             self._report(entry, entry.taken)

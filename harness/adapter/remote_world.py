@@ -15,6 +15,7 @@ from harness.errors import SimulationError
 from harness.frames import Frame
 from harness.loop import Loop, Owner
 from harness.restbus import MessagePlan, ScheduledMessage, Tamper, Transmitter
+from harness.restbus.schedule import MOST_LATE
 from harness.units import time_text
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class RemoteWorld:
         self._enough_at = begin + HOLD_NS
         now = begin - self._origin
         late = now - self.loop.due
-        if late > self._shortest:
+        if late > MOST_LATE * self._shortest:
             self._leave_out(now, late)
         if now >= self.loop.now:
             self.loop.run_until(now, self._enough)

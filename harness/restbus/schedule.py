@@ -15,6 +15,9 @@ from harness.restbus.sendtypes import SendType
 if TYPE_CHECKING:
     from harness.bus.port import Port
 
+MOST_LATE = 2
+"""Cycles by which frames may be late. Any machine takes a cycle of 10 ms away now and then: that shall lose nothing."""
+
 _REPEATED = int(SendType.REPEATED)
 _CACHED_COUNTERS = 256
 _LONG_AGO = -(1 << 62)
@@ -189,24 +192,25 @@ class ScheduledMessage(TxMessage):
             self._send()
 
     def catch_up(self, time: int) -> int:
-        """Leave out what is due up to ``time`` ns for cyclic and repeated frames, but for the newest of each.
+        """Leave out cyclic and repeated frames that are late at ``time`` by more than :data:`MOST_LATE` cycles.
 
-        For a loop that stood still: a node never sends in a burst what it could not send in time. Counters go on as if
-        nothing had been due. Returns how many frames were left out.
+        For a loop that stood still, as its process was stopped or its machine slept: a node never sends in a burst what
+        it could not send in time. Counters go on as if nothing had been due. Returns how many frames were left out.
         """
         left_out = 0
-        if self._cycle_ticket and self._due + self._step <= time:
-            cycles = (time - self._due) // self._step
+        cycles = (time - self._due) // self._step - MOST_LATE if self._cycle_ticket and self._step else 0
+        if cycles > 0:
             self._due += cycles * self._step
             self._ticket += 1
             self._cycle_ticket = self._ticket
             self._loop.post(self._due, MODEL, self._cycle, self._ticket)
             left_out += 0 if self._is_active else cycles
-        if self._fast_ticket and (self._is_active or self._left > 1) and self._fast_due + self._fast_step <= time:
-            cycles = (time - self._fast_due) // self._fast_step
-            if not self._is_active:
-                cycles = min(cycles, self._left - 1)
-                self._left -= cycles
+        going_on = self._fast_ticket and (self._is_active or self._left > 1)
+        cycles = (time - self._fast_due) // self._fast_step - MOST_LATE if going_on else 0
+        if not self._is_active:
+            cycles = min(cycles, self._left - 1)
+        if cycles > 0:
+            self._left -= 0 if self._is_active else cycles
             self._start_fast(self._fast_due + cycles * self._fast_step)
             left_out += cycles
         return left_out

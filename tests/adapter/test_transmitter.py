@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.adapter.commands import Command, Send, Switch, Tell
-from harness.adapter.items import Sent
+from harness.adapter.items import Missed, Report, Sent, Trouble
 from harness.adapter.outbox import Outbox
 from harness.adapter.remote_world import RemoteWorld
 from harness.adapter.session import Session
@@ -35,6 +35,7 @@ class Elsewhere:
 
     clock: int = 0
     sent: list[tuple[int, Frame]] = field(default_factory=list)
+    reported: list[Report] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(lambda: self.clock)
@@ -69,6 +70,7 @@ class Elsewhere:
     def report(self) -> None:
         while self.outbox._items:
             item = self.outbox._items.popleft()
+            self.reported.append(item)
             self.session.apply(item, self.loop.now)
 
 
@@ -212,6 +214,25 @@ def test_disturbances_do_the_same_there(alteration: Alteration) -> None:
         side.until(100 * MS)
     assert here.sent == elsewhere.sent
     assert told[0] == told[1] and len(told[0]) == 3
+
+
+@pytest.mark.parametrize(("stood_still", "left_out"), [(20, 0), (31, 0), (32, 1), (1000, 97)])
+def test_what_stood_still_loses_nothing_within_two_cycles(
+    elsewhere: Elsewhere, stood_still: int, left_out: int
+) -> None:
+    elsewhere.until(100 * MS)
+    elsewhere.clock += stood_still * MS
+    elsewhere.world.advance()
+    elsewhere.until(elsewhere.clock + 100 * MS)
+    missed = {each.message: each.cycles for each in elsewhere.reported if isinstance(each, Missed)}
+    assert missed.get("Speed", 0) == left_out
+    troubles = [each for each in elsewhere.reported if isinstance(each, Trouble)]
+    assert [each.fatal for each in troubles] == [False] * bool(left_out)
+    speed = elsewhere.transmitter.message("Speed")
+    frames = [frame for _, frame in elsewhere.sent if frame.key == speed.key]
+    assert speed.protector is not None
+    assert [speed.protector.check(frame.data).counter for frame in frames] == [n % 15 for n in range(len(frames))]
+    assert len(frames) == (198 + stood_still) // 10 + 1 - left_out, "it begins after 2 ms"
 
 
 def test_reports_belong_to_the_disturbance_that_was_set_when_it_began(elsewhere: Elsewhere) -> None:
