@@ -37,8 +37,8 @@ def still(kind: Kind) -> Kind:
 def _held(method: Callable[..., Any], *, whatever: bool) -> Callable[..., Any]:
     @wraps(method)
     def held(self: _OfWorld, *arguments: Any, **named: Any) -> Any:
-        if self.world.stopped is not None and not whatever:
-            raise self.world.stopped
+        if not whatever:
+            self.world.must_run()
         with self.world.loop.held():
             return method(self, *arguments, **named)
 

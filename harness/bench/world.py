@@ -29,6 +29,7 @@ from harness.errors import (
     nearest,
 )
 from harness.evidence.events import Event
+from harness.evidence.verdicts import verdict_of
 from harness.loop import Loop, Owner
 from harness.plant import Plant
 from harness.restbus import Transmitter, TxMessage
@@ -221,10 +222,15 @@ class World:
             error = StimulatesRecording(f"{what}: the world is the recording {name}, which can only be watched")
             self.loop.failure = self.loop.failure or error
             raise error
-        if self.stopped is not None:
-            raise self.stopped
+        self.must_run()
         if self.live is not None:
             self.live.accounting.acting.note(self.loop.now, max(0, self.live.loop.present - self.loop.now))
+
+    def must_run(self) -> None:
+        """Raise, and write down, why it had stopped before the running test began; nothing where it had not."""
+        if self.stopped is not None:
+            self.journal.append(Event(self.loop.now, "incident", str(self.stopped), verdict_of(self.stopped)))
+            raise self.stopped
 
     def _times(self, channel: str, message: str, since: int) -> list[int]:
         """When frames of a message of a channel came, from ``since`` ns on."""
