@@ -52,9 +52,10 @@ class SerialBus:
         (self._folder / name).unlink()
 
     def say(self, name: str, data: bytes) -> None:
-        """The adapter writes this to its tester."""
+        """The adapter writes this to its tester; one that was pulled meanwhile says nothing."""
         with self._lock:
-            os.write(self._masters[name], data)
+            if name in self._masters:
+                os.write(self._masters[name], data)
 
     def close(self) -> None:
         os.write(self._wake, b"q")
@@ -69,7 +70,10 @@ class SerialBus:
         while True:
             with self._lock:
                 masters = {master: name for name, master in self._masters.items() if name not in self.deaf}
-            ready, _, _ = select.select([*masters, self._woken], [], [], 0.05)
+            try:
+                ready, _, _ = select.select([*masters, self._woken], [], [], 0.05)
+            except OSError:
+                continue  # one was pulled between looking and waiting
             if self._woken in ready and b"q" in os.read(self._woken, 100):
                 return
             for master in ready:
