@@ -86,11 +86,14 @@ class Watchdog:
             # In a session of its own: Ctrl-C, and signals to the run's process group, do not reach it.
             **(windows if sys.platform == "win32" else {"start_new_session": True}),
         )
-        self._say(json.dumps(self._order))
-        answer = self._first_line()
-        if answer != READY:
+        try:
+            self._say(json.dumps(self._order))
+            answer = self._first_line()
+            if answer != READY:
+                raise InstrumentError(f"the watchdog does not start: expected {READY!r}, got {answer!r}")
+        except InstrumentError:
             self._end()
-            raise InstrumentError(f"the watchdog does not start: expected {READY!r}, got {answer!r}")
+            raise
 
     def armed(self) -> None:
         """Say that the bench may be energised (again); so it is from the start on."""

@@ -55,7 +55,7 @@ class SerialBus:
         """The adapter writes this to its tester; one that was pulled meanwhile says nothing."""
         with self._lock:
             if name in self._masters:
-                os.write(self._masters[name], data)
+                _write(self._masters[name], data)
 
     def close(self) -> None:
         os.write(self._wake, b"q")
@@ -98,4 +98,12 @@ class SerialBus:
         with self._lock:
             for name, master in self._masters.items():
                 if name != sender:
-                    os.write(master, data)
+                    _write(master, data)
+
+
+def _write(terminal: int, data: bytes) -> None:
+    """Write all of it: a terminal takes what it has room for. What nobody reads within 5 s is lost."""
+    while data:
+        if not select.select([], [terminal], [], 5)[1]:
+            return
+        data = data[os.write(terminal, data) :]

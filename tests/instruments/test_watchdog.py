@@ -257,6 +257,25 @@ def test_a_watchdog_that_does_not_start_is_told(rig: Rig, monkeypatch: pytest.Mo
         Watchdog([supply_spec(rig.supply.port)], rig.result).start()
 
 
+def test_a_watchdog_that_ends_before_it_was_told_anything_leaves_nothing_open(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deaf(*_: object, **__: object) -> subprocess.Popen[str]:
+        process = real([sys.executable, "-c", ""], stdin=-1, stdout=-1, text=True)
+        process.wait(30)
+        started.append(process)
+        return process
+
+    started: list[subprocess.Popen[str]] = []
+    real: Any = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", deaf)
+    with pytest.raises(InstrumentError, match="ended with exit code 0"):
+        Watchdog([supply_spec(rig.supply.port)], rig.result).start()
+    (process,) = started
+    assert process.stdin is not None and process.stdin.closed
+    assert process.stdout is not None and process.stdout.closed
+
+
 def test_a_driver_that_is_not_there_is_told_at_the_start(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InstrumentError, match="does not start"):
         Watchdog([InstrumentSpec("siren", "siren", "COM1")], rig.result).start()
