@@ -2,7 +2,8 @@
 
 A fold knows no clock: it is given every item, and told up to when everything has come. :meth:`Diagnosis.reason` then
 names what is wrong *with the bench*, in words for the result of a blocked test, or None. It must never excuse a product
-that misbehaves, so each rule waits for evidence that no device on a working bench gives:
+that misbehaves, so each rule waits for evidence that no device on a working bench gives. :meth:`Diagnosis.misreads`
+names what of this makes a right frame look wrong; :attr:`Diagnosis.alone` tells whether nobody was there at all.
 
 =================  ==================================================================================================
 trouble            the channel process says itself that what it reports cannot be trusted
@@ -22,7 +23,7 @@ error passive (ISO 11898-1:2015, 12.1.4: 8 each, 128); on a working bus, frames 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from harness.adapter.items import Error, Heard, Overrun, Reopened, Report, Sent, State, Trouble
 from harness.bus.port import ErrorState
@@ -47,7 +48,8 @@ class Diagnosis:
 
     channel: its name on the bench. known: what its databases hold, by :attr:`harness.frames.Frame.key`. own: who sends
     each identifier that this bench itself sends, by key: the node it plays. begin: when the adapter was opened, or the
-    test began. talks: whether somebody else is expected to send. echo: whether the adapter confirms what is on the bus
+    test began. talks: whether somebody else is expected to send, and has not been heard in this run: whoever was heard
+    once and is not any more has fallen silent. echo: whether the adapter confirms what is on the bus
     (:attr:`harness.adapter.spec.Capabilities.echo`); without it nobody knows whether a frame was acknowledged.
 
     >>> from harness.frames import Frame
@@ -179,9 +181,27 @@ class Diagnosis:
         short = set(self.misfits)
         return 2 * sum(key in self.heard and key not in short for key in expected) > len(expected)
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing shows that the device was there: it was not heard, and of one that is not expected to send,
+        or was heard before, no frame was acknowledged either."""
+        return not self.heard and (self.talks or not self._answered)
+
+    @property
+    def _answered(self) -> bool:
+        """Whether somebody has acknowledged a frame."""
+        return bool(self.sent and self.echo)
+
     def reason(self) -> str | None:
         """Why this bench cannot run a test, with the evidence; None: nothing speaks against it."""
         rules = (self._told, self._gaps, self._database, self._senders, self._off, self._ack, self._rate, self._silence)
+        return self._first(rules)
+
+    def misreads(self) -> str | None:
+        """As :meth:`reason`, of what lets the frames of a right device look wrong: an unplugged adapter does not."""
+        return self._first((self._gaps, self._database, self._senders))
+
+    def _first(self, rules: Iterable[Callable[[], str]]) -> str | None:
         found = next(filter(None, (rule() for rule in rules)), None)
         return f"{self.channel}: {found}" if found else None
 
@@ -239,7 +259,7 @@ class Diagnosis:
         if spoiled < ENOUGH_ERRORS:
             return ""
         kinds = self._kinds(self._spoiled)
-        if not self.heard and not (self.sent and self.echo):
+        if not self.heard and not self._answered:
             return f"bit rate wrong? only error frames{kinds}, not one good frame; {_WIRES}"
         return f"the bus is disturbed: only error frames{kinds} for {_span(self.now - self._last_good)}; {_WIRES}"
 

@@ -33,6 +33,8 @@ class Line:
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
+        self.heard = False
+        """Whether a frame of the vehicle has come on it in this run: then the bench can hear the vehicle."""
         self._changed = threading.Condition()
         self._waiting: list[Batch] = []
         self._sink: Sink | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from harness.units import rough_text
 from harness.wall import clock_ns
 
 if TYPE_CHECKING:
+    from harness.adapter.diagnosis import Diagnosis
     from harness.adapter.statistics import Statistics
     from harness.bench.blueprint import ChannelPlan
     from harness.bench.file import ChannelSpec
@@ -120,12 +121,12 @@ class Live:
                 self.end()
             raise
 
-    def fault(self) -> str | None:
-        """What is wrong with the bench, with the evidence; None: nothing that could be told from here."""
-        for bus in self._buses.values():
-            reason = bus.diagnosis.reason()
-            if reason is not None:
-                return reason
+    def diagnoses(self, channels: Collection[str]) -> Sequence[Diagnosis]:
+        """What is known of these channels, but for those that are simulated; of all real ones where none is named."""
+        return [bus.diagnosis for name, bus in self._buses.items() if not channels or name in channels]
+
+    def instrument_fault(self) -> str | None:
+        """What is wrong with an instrument; None: nothing."""
         try:
             self.rig.instruments.check()
         except InstrumentError as error:

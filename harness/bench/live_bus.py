@@ -129,7 +129,7 @@ class LiveBus(HeardBus):
             self._known,
             own=self.ours,
             begin=origin_ns,
-            talks=self._talks,
+            talks=self._talks and not self.line.heard,
             echo=self.line.adapter.capabilities.echo,
         )
         self.line.hand_over(self._take)
@@ -210,6 +210,7 @@ class LiveBus(HeardBus):
         frame = item.frame
         key = frame.key
         sender = self._senders.get(key, "")
+        self.line.heard = True
         if key in self.ours and not frame.remote:  # a remote frame asks us for it
             raise Blocked(
                 f"two senders: {id_text(key)} came from somebody else on {self.channel!r} ({frame}), but this bench "

@@ -23,7 +23,7 @@ def demand_silence(bench: Bench, name: str, span: int) -> None:
     world = bench.world
     seen: list[Received] = []
     if name in world.channels:
-        cancel = world.channels[name].bus.observe(seen.append)
+        cancel = world.channel(name).bus.observe(seen.append)
     else:
         tx = world.tx(name)
         cancel = world.channels[tx.channel].network.on_frame(tx.key, seen.append)

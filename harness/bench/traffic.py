@@ -89,7 +89,7 @@ def traffic(world: World, name: str) -> Traffic:
     if world.live is not None:
         uncertainty = world.live.accounting.uncertainty
     if name in world.channels:
-        frames = tuple(world.channels[name].network.trace.frames)
+        frames = tuple(world.channel(name).network.trace.frames)
         return Traffic(name, name, "", None, False, 0, (), frames, uncertainty)
     tx = world.tx(name)
     frames = tuple(world.channels[tx.channel].network.trace.of(tx.key))

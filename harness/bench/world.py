@@ -99,6 +99,8 @@ class World:
         self.journal: list[Event] = []
         self.stopped: HarnessError | None = None
         """Why it had stopped before the running test began, which then can do nothing in it; None: it had not."""
+        self.used: set[str] = set()
+        """The channels whose messages, or which themselves, a test has named."""
         policy = blueprint.file.policy
         if recording is None and live is None:
             self.incidents = Incidents(self.loop, policy, self.journal)
@@ -246,6 +248,7 @@ class World:
 
     def uses(self, channel: str, key: int) -> None:
         """A test looks at a message: in a recording or on a real bus, what is wrong with its frames is then red."""
+        self.used.add(channel)
         if isinstance(self.incidents, ObservedIncidents):
             self.incidents.use(channel, key)
 
@@ -254,7 +257,9 @@ class World:
     def channel(self, name: str) -> Channel:
         """The channel of that name. Raises :class:`~harness.errors.ConfigError` with the nearest ones."""
         try:
-            return self.channels[name]
+            found = self.channels[name]
+            self.used.add(name)
+            return found
         except KeyError:
             hint = nearest(name, self.channels) or f"; there are {', '.join(self.channels)}"
             raise ConfigError(f"bench {self.blueprint.file.name!r} has no channel {name!r}{hint}") from None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.bench import Bench
 from harness.bench.observed import ObservedIncidents
 from harness.errors import Blocked, BusError, HarnessError, StimulatesRecording
 from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
+
+if TYPE_CHECKING:
+    from harness.adapter.diagnosis import Diagnosis
 
 SHORTEST_LOAD_NS = 100_000_000
 """What a bus load is told of at least: over a few frames it says nothing."""
@@ -105,6 +109,20 @@ class Share:
         return not self.since or self.world.bench.world.loop.now > self.since
 
     @property
+    def events(self) -> list[Event]:
+        """What its journal says of it."""
+        return self.world.bench.journal[self.first_event :]
+
+    @property
+    def diagnoses(self) -> Sequence[Diagnosis]:
+        """What is known of the real channels that were used in this world; of all where none was. None: no real bench.
+
+        A test uses a channel by naming it, a message or a signal of it.
+        """
+        world = self.world.bench.world
+        return () if world.live is None else world.live.diagnoses(world.used)
+
+    @property
     def collected(self) -> list[str]:
         """The problems with frames that the policy *collect* noted in it."""
         return self.world.bench.incidents.collected[self.first_collected :]
@@ -114,7 +132,7 @@ class Share:
         bench = self.world.bench
         networks = {name: channel.network for name, channel in bench.world.channels.items()}
         recording = bench.world.recording
-        events = bench.journal[self.first_event :]
+        events = self.events
         if bench.world.live is not None:
             title, details = bench.world.live.tester(self.since)
             events = [*events, Event(bench.world.loop.now, "note", title, details=details)]

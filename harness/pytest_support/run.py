@@ -19,6 +19,7 @@ from harness.evidence.events import Event
 from harness.evidence.json_sink import describe_bench, facts_of, plain_message
 from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
+from harness.pytest_support.bench_faults import explained
 from harness.pytest_support.labels import known_requirements
 from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.recordings import as_skip, recording_of
@@ -145,6 +146,24 @@ class Run:
             return (yield)
         except StimulatesRecording as error:
             raise as_skip(self.worlds.judge(error)) or error from None
+        except (Exception, pytest.fail.Exception) as error:
+            self._explain(error)
+            raise
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """What a fixture finds at its end is held against the bench as well."""
+        try:
+            return (yield)
+        except (Exception, pytest.fail.Exception) as error:
+            self._explain(error)
+            raise
+
+    def _explain(self, error: BaseException) -> None:
+        """Raise what a failure of a fixture is instead, where the bench is the reason for it."""
+        red = explained(self.worlds.shares, error)
+        if red is not error:
+            raise red from error
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

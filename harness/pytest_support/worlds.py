@@ -17,17 +17,16 @@ from harness.errors import (
     Blocked,
     ConfigError,
     HarnessError,
-    Inconclusive,
     IntegrityError,
     MonitorViolation,
     StimulatesRecording,
 )
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
+from harness.pytest_support.bench_faults import explained, is_of_a_frame, nobody_there
 from harness.pytest_support.open_world import OpenWorld, Share
 from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.rigs import Rigs
-from harness.units import time_text
 
 NOTED = 3
 """How many more failures a failure mentions."""
@@ -238,52 +237,11 @@ class Worlds:
         doubts = [*self._doubts, *(doubt for world in self._alive if (doubt := world.take_doubt()) is not None)]
         red = _judge(seen, failure)
         if red is None:
-            return doubts[0] if doubts else None
-        if isinstance(red, IntegrityError) and not _is_of_a_frame(red):
+            return doubts[0] if doubts else nobody_there(self.shares)
+        if isinstance(red, IntegrityError) and not is_of_a_frame(red):
             # One that nothing explains stands for all of them.
-            red = next((each for each in seen if _is_of_a_frame(each)), red)
-        return self._fault_of(red, seen) or self._lateness_of(red) or red
-
-    def _fault_of(self, failure: BaseException, seen: Sequence[HarnessError]) -> HarnessError | None:
-        """Why a failure is the bench's and not the product's, by evidence. None where nothing speaks for that.
-
-        seen: what its worlds went wrong with meanwhile.
-        """
-        if isinstance(failure, (Blocked, pytest.skip.Exception, pytest.xfail.Exception)):
-            return None
-        lost = next((str(each) for each in seen if isinstance(each, Blocked)), None)
-        for share in self.shares:
-            live = share.world.bench.world.live
-            if live is None or (isinstance(failure, Inconclusive) and failure is live.loop.failure):
-                continue  # what stopped this world says why: received frames were lost
-            # An adapter that is unplugged makes no checksum wrong; what it brought before that was seen.
-            reason = live.fault() or (None if _is_of_a_frame(failure) else lost)
-            if reason is not None:
-                blocked = Blocked(f"{reason}.\nThe test ended with: {failure}")
-                blocked.__cause__ = failure
-                return blocked
-        return None
-
-    def _lateness_of(self, failure: BaseException) -> HarnessError | None:
-        """Why a failure says nothing: during the test the bench itself was too late. None where it was not."""
-        if verdict_of(failure) is not Verdict.FAILED and not isinstance(failure, pytest.fail.Exception):
-            return None
-        if _is_of_a_frame(failure):
-            return None  # no lateness makes a checksum wrong
-        for share in self.shares:
-            world = share.world.bench.world
-            if world.live is None:
-                continue
-            limit, accounting = world.blueprint.file.late_limit, world.live.accounting
-            if accounting.worst(share.since, world.loop.now) > limit:
-                how = accounting.text(share.since, world.loop.now)
-                doubt = Inconclusive(
-                    f"the test failed, but the bench itself was late by more than {time_text(limit)} meanwhile "
-                    f"({how}), which can be the reason.\nIt failed with: {failure}"
-                )
-                doubt.__cause__ = failure
-                return doubt
-        return None
+            red = next((each for each in seen if is_of_a_frame(each)), red)
+        return explained(self.shares, red, seen)
 
 
 def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseException | None:
@@ -297,11 +255,6 @@ def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseE
         if note not in getattr(failure, "__notes__", ()):
             failure.add_note(note)
     return failure
-
-
-def _is_of_a_frame(failure: BaseException) -> bool:
-    """Whether it is about what a frame says, or about when it came, but not as the bench was late."""
-    return isinstance(failure, IntegrityError) and not failure.timed
 
 
 def _is_outweighed(failure: BaseException) -> bool:

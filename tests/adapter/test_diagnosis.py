@@ -226,6 +226,22 @@ def test_silence_where_nobody_is_expected_to_send() -> None:
     assert fold.reason() is None
 
 
+def test_whoever_was_not_heard_is_not_known_to_be_there() -> None:
+    assert evidence().alone and evidence(*errors("ack", 20), echo=False).alone
+    assert evidence(sent()).alone, "somebody has acknowledged, but not the device that is expected to send"
+    assert not evidence(sent(), talks=False).alone
+    assert evidence(sent(), talks=False, echo=False).alone
+    assert not evidence(heard(0x200)).alone
+
+
+def test_what_lets_right_frames_look_wrong() -> None:
+    unplugged = evidence(heard(0x200), Trouble(BEGIN, "the adapter is gone", fatal=True), *errors("ack", 20))
+    assert unplugged.reason() is not None and unplugged.misreads() is None
+    assert "lost" in str(evidence(Overrun(BEGIN, 3)).misreads())
+    assert "two senders" in str(evidence(heard(0x0A0)).misreads())
+    assert "database" in str(evidence(*(heard(0x300 + each) for each in range(4))).misreads())
+
+
 def test_what_the_channel_process_says_comes_first() -> None:
     fold = evidence(Trouble(BEGIN, "slow", False), heard(0x0A0, 8), Trouble(BEGIN, "the adapter is gone", True))
     fold.take(Trouble(BEGIN, "and more of it", True))
