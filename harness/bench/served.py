@@ -22,6 +22,9 @@ ANSWER_LIMIT_NS = 2_000_000_000
 POLL_NS = 50_000_000
 """How often it is asked how late it was, ns."""
 
+USUAL_NS = 2_000_000
+"""An answer takes so long, ns; one that takes longer shows that it, or what is between us, was late."""
+
 SENT_LIMIT_NS = 30_000_000_000
 """For how long a request may wait to be sent."""
 
@@ -60,11 +63,16 @@ class Served:
             raise SimulationError(f"the served vehicle broke: {Status.BROKEN.text}")
         if answer.operation == Operation.LATENESS:
             for late in self._accounting.served.values():
-                late.note(time, round(answer.value * 1e9))
+                late.note(time, max(round(answer.value * 1e9), self._on_the_way(time, answer.number)))
             self._told_at = time
         self._answered(answer.number)
         self._answers[answer.number] = answer
         return True
+
+    def _on_the_way(self, time: int, number: int) -> int:
+        """How late what is between us and it was at that time, as far as an answer shows it, ns."""
+        sent = self._unanswered.get(number)
+        return 0 if sent is None else max(0, time - sent - USUAL_NS)
 
     def _answered(self, number: int) -> None:
         """It answers in order: what it has left out, it never got."""

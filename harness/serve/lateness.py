@@ -48,9 +48,9 @@ class Lateness:
 class Account:
     """All that makes a served vehicle late in the eyes of its testers.
 
-    sent: from a frame's last bit to its being handed to the line. taken: from a tester's frame being read (or stamped
-    by the interface) to its contending for the bus. answered: from a request being read to its being done. started:
-    from the announcement of a new vehicle to its time 0.
+    sent: from a frame's last bit to its being handed to the line. taken: from when a tester's frame was stamped by the
+    interface, or should have been read, to its contending for the bus. answered: from a request being read to its being
+    done. started: from the announcement of a new vehicle to its time 0.
     """
 
     def __init__(self) -> None:

@@ -26,6 +26,9 @@ LONGEST_LINE = 2 + 8 + 128 + 8
 QUEUE = 1024
 """Lines that wait for a tester at most, beside what the terminal itself holds; then the oldest are lost."""
 
+BEAT_S = 0.002
+"""How often it is looked whether a tester has written something, s: who comes back later was late, and knows it."""
+
 _LOOK_S = 0.02  # how often it is looked whether a tester has opened the terminal
 
 
@@ -93,7 +96,10 @@ class SlcanLine:
         rest, present = b"", False
         while not self._ending:
             blocked = [self._master] if self._begun or self._waiting else []
-            ready, writable, _ = select.select([self._master, self._wake_read], blocked, [])
+            looked = clock_ns()
+            ready, writable, _ = select.select(
+                [self._master, self._wake_read], blocked, [], BEAT_S if self.opened else None
+            )
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
             if writable:
@@ -113,7 +119,8 @@ class SlcanLine:
                     self._gone()
                 select.select([self._wake_read], [], [], _LOOK_S)
                 continue
-            at, present = clock_ns(), True
+            # A terminal does not tell when it was written to; it may have been as soon as this was looking away.
+            at, present = min(clock_ns(), looked + round(BEAT_S * 1e9)), True
             *lines, rest = (rest + read).split(OK)
             for line in lines:
                 self._handle(line, receive, at)

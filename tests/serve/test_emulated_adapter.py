@@ -177,3 +177,21 @@ def test_an_adapter_may_be_closed_twice() -> None:
     never_started.start(lambda frame, at: None)
     never_started.stop()
     never_started.close()
+
+
+def test_a_reader_that_comes_back_late_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody tells when a terminal was written to: it may have been as soon as it was last looked at."""
+    clock, step = [0], 10_000_000
+    came: SimpleQueue[int] = SimpleQueue()
+
+    def busy() -> int:
+        clock[0] += step
+        return clock[0]
+
+    monkeypatch.setattr(slcan, "clock_ns", busy)
+    line = slcan.SlcanLine()
+    line.start(lambda frame, at: came.put(at))
+    with can.Bus(interface="slcan", channel=line.name, bitrate=500_000, sleep_after_open=0.0) as bus:
+        bus.send(can.Message(arbitration_id=0x7E0, is_extended_id=False))
+        assert came.get(timeout=WAIT_S) % step == slcan.BEAT_S * 1e9
+    line.close()
