@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -67,12 +68,17 @@ class BenchPlant:
             _, at = served.ask(Operation.PLANT, role, number)
             self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant", at=at)
 
-    def require_own(self, role: str) -> None:
-        """Raise :class:`~harness.errors.Blocked` unless this process can set the role at any instant by itself."""
+    def setter(self, role: str) -> Callable[[float | Quantity], object]:
+        """What sets a role from a callback, which may not wait: a served vehicle that refuses stops the world.
+
+        Raises :class:`~harness.errors.Blocked` where nothing that can be set at once makes it.
+        """
         self._plant.role(role)
         self.world.acts(f"set plant {role}")
-        if self._served(role) is not None:
-            raise Blocked(f"plant {role}: a served vehicle takes single values only, and cannot follow a profile")
+        served = self._served(role)
+        if served is None:
+            return partial(self._plant.__setitem__, role)
+        return lambda value: served.tell(Operation.PLANT, role, self._plant.checked(role, value))
 
     def _supply(self, role: str) -> PowerSupply | None:
         """The power supply that makes this voltage; None where none does."""

@@ -27,8 +27,6 @@ def play(bench: Bench, profile: Profile, target: str) -> LoopPlayer | SupplyPlay
         supply = bench.instruments.supply(name)
         player = SupplyPlayer(profile, supply, note=live.note, on_failure=live.loop.fail)
     else:
-        bench.plant.require_own(target)
-        plant = world.plant
-        player = LoopPlayer(profile, world.loop, lambda voltage: plant.__setitem__(target, voltage))
+        player = LoopPlayer(profile, world.loop, bench.plant.setter(target))
     bench.stimulated(f"play {profile} on {target}", (), kind="plant")
     return player

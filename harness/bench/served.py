@@ -47,6 +47,7 @@ class Served:
         self._accounting = accounting
         self._number = 0
         self._answers: dict[int, Answer] = {}
+        self._told: dict[int, str] = {}  # requests whose answers nobody waits for, and what they ask for
         self._told_at = 0  # when it last said how late it was
         self._unanswered: dict[int, int | None] = {}  # requests in their order: their numbers, and when they were sent
 
@@ -66,7 +67,11 @@ class Served:
                 late.note(time, max(round(answer.value * 1e9), self._on_the_way(time, answer.number)))
             self._told_at = time
         self._answered(answer.number)
-        self._answers[answer.number] = answer
+        told = self._told.pop(answer.number, None)
+        if told is None:
+            self._answers[answer.number] = answer
+        elif answer.status is not Status.DONE:
+            raise Blocked(f"{told}: {answer.status.text}")
         return True
 
     def _on_the_way(self, time: int, number: int) -> int:
@@ -111,6 +116,12 @@ class Served:
         if answer.status is not Status.DONE:
             raise Blocked(f"{what}: {answer.status.text}")
         return answer.value, sent[0].time if sent else at
+
+    def tell(self, operation: Operation, subject: str, value: float) -> None:
+        """As :meth:`ask`, from a callback: does not wait for the answer. One that is not "done" stops the world."""
+        request = Request(operation, self._next(), subject_of(subject), value)
+        self._told[request.number] = f"{operation.name.lower()} {subject} = {value:g}"
+        self._send(request, [])
 
     def settle(self) -> None:
         """Learn how late it was up to now."""

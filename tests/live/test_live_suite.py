@@ -16,6 +16,8 @@ pytest.importorskip("msgpack", reason="python-can's udp_multicast needs msgpack"
 SUITE = """
 from hypothesis import given, strategies as st
 
+from harness.instruments.profile import Profile
+
 
 def test_a_reaction(bench):
     bench.set("BrakePedal", 40 * percent)
@@ -48,6 +50,20 @@ def test_the_plant(bench):
     assert 34.9 < bench.plant["temperature"] < 35.1
 
 
+def test_the_plant_follows_a_profile(bench):
+    dip = Profile.of("dip", [(0 * ms, 12 * V), (20 * ms, 6 * V), (300 * ms, 11 * V)])
+    player = bench.play(dip, "supply_voltage")
+    bench.wait(150 * ms)
+    assert bench.plant["supply_voltage"] == 6
+    bench.wait(300 * ms)
+    assert bench.plant["supply_voltage"] == 11 and player.done
+
+
+def test_what_the_plant_does_not_take_stops_the_world(bench):
+    bench.play(Profile.of("dump", [(0 * ms, 12 * V), (5 * ms, 40 * V)]), "supply_voltage")
+    bench.wait(100 * ms)
+
+
 EXAMPLES = []
 
 
@@ -75,6 +91,8 @@ VERDICTS = {
     "test_a_wrong_reaction_is_a_failure": "failed",
     "test_a_disturbance_is_exempt_and_has_its_effect": "passed",
     "test_the_plant": "passed",
+    "test_the_plant_follows_a_profile": "passed",
+    "test_what_the_plant_does_not_take_stops_the_world": "error",
     "test_a_property": "passed",
     "test_it_took_three_examples": "passed",
     "test_a_limit_nearer_than_was_measured_is_a_doubt": "inconclusive",

@@ -9,7 +9,10 @@ HARD_RESET = (0x11, 0x01)
 
 
 class Garage(Plant):
-    roles = (Role("temperature", "degC", 20.0, "air in the garage", -40.0, 90.0),)
+    roles = (
+        Role("temperature", "degC", 20.0, "air in the garage", -40.0, 90.0),
+        Role("supply_voltage", "V", 12.6, "battery", 0.0, 16.0),
+    )
 
 
 class Lamp(Ecu):

@@ -11,6 +11,7 @@ import pytest
 from harness.adapter.stimulation import Answer, Operation, Request, Status
 from harness.bench.accounting import Accounting
 from harness.bench.served import POLL_NS, USUAL_NS, Served
+from harness.errors import Blocked
 from harness.frames import Frame, Received
 from harness.loop import Loop
 
@@ -22,6 +23,7 @@ class Far:
 
     def __init__(self, *, way: int, late: int) -> None:
         self.way, self.late = way, late
+        self.status = Status.DONE
         self.loop = Loop()
         self.accounting = Accounting({"can": 0}, ["served vehicle"])
         line = SimpleNamespace(adapter=SimpleNamespace(send=self._send, spec="can"))
@@ -31,8 +33,14 @@ class Far:
         request = Request.of(frame)
         assert request is not None
         sent(Received(self.loop.now, "can", frame, node))
-        answer = Answer(Operation.LATENESS, request.number, Status.DONE, self.late / 1e9).frame()
+        answer = Answer(request.operation, request.number, self.status, self.late / 1e9).frame()
         self.loop.after(self.way, lambda: self.served.hear(self.loop.now, answer))
+
+    def tell(self, status: Status) -> None:
+        """Set a role from a callback; the vehicle answers with this status, as late as ever."""
+        self.status = status
+        self.loop.at(0, lambda: self.served.tell(Operation.PLANT, "supply_voltage", 6.0))
+        self.loop.run_until(2 * self.way)
 
     def known(self) -> int:
         self.served.start()
@@ -51,3 +59,9 @@ class Far:
 )
 def test_it_is_as_late_as_it_says_or_as_its_answer_shows(way: int, late: int, known: int) -> None:
     assert Far(way=way, late=late).known() == known
+
+
+def test_what_a_callback_tells_it_has_to_take() -> None:
+    Far(way=MS, late=0).tell(Status.DONE)
+    with pytest.raises(Blocked, match="plant supply_voltage = 6: "):
+        Far(way=MS, late=0).tell(Status.VALUE_REFUSED)
