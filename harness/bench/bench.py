@@ -280,9 +280,20 @@ class Bench:
 
     # -- time and expectations -------------------------------------------------------------------------------------
 
-    def wait(self, span: Duration) -> None:
-        """Let ``span`` of the world's time pass, from the call on."""
-        self.world.loop.run_until(self.world.loop.present + duration(span, "wait"))
+    def wait(self, span: Duration | None = None, *, until: Duration | None = None) -> None:
+        """Let ``span`` of the world's time pass, from the call on; or wait ``until`` an instant: ``key.at + 5 * s``.
+
+        An instant that is over: on a real bench the test was late, which counts as the bench's own lateness, and goes
+        on at once; elsewhere time waits for the test, so that is :class:`~harness.errors.UnitError`, as a negative
+        span is everywhere.
+        """
+        if (span is None) is (until is None):
+            raise TypeError("wait() takes a span, or until=, an instant")
+        loop = self.world.loop
+        if until is not None:
+            loop.run_until(self.world.instant(duration(until, "wait until")))
+        else:
+            loop.run_until(loop.present + duration(span, "wait"))
 
     def wait_until(self, predicate: Predicate, *, timeout: Duration) -> Result:
         """Wait until the predicate holds, counted from now; the set-up form of :meth:`expect`."""

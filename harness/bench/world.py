@@ -25,6 +25,7 @@ from harness.errors import (
     HarnessError,
     SimulationError,
     StimulatesRecording,
+    UnitError,
     UnknownSignalError,
     nearest,
 )
@@ -34,6 +35,7 @@ from harness.loop import Loop, Owner
 from harness.plant import Plant
 from harness.restbus import Transmitter, TxMessage
 from harness.signals.network import Network
+from harness.units import time_text
 
 Built = TypeVar("Built")
 
@@ -233,6 +235,19 @@ class World:
         if self.stopped is not None:
             self.journal.append(Event(self.loop.now, "incident", str(self.stopped), verdict_of(self.stopped)))
             raise self.stopped
+
+    def instant(self, end: int) -> int:
+        """When a wait for an instant ends; on a real bench one that is over ends now, and the test was late, ns.
+
+        Raises :class:`~harness.errors.UnitError` for one that is over where time waits for the test.
+        """
+        present = self.loop.present
+        if end >= present:
+            return end
+        if self.live is None:
+            raise UnitError(f"wait until {time_text(end)}: that is over, it is {time_text(present)} already")
+        self.live.accounting.acting.note(present, present - end)
+        return present
 
     def _times(self, channel: str, message: str, since: int) -> list[int]:
         """When frames of a message of a channel came, from ``since`` ns on."""

@@ -84,7 +84,7 @@ def play(bench: Bench, scenario: Timeline) -> None:
     """
     begin = bench.now
     for at, news in scenario:
-        bench.wait(begin + at - bench.now)
+        bench.wait(until=begin + at)
         bench.set(news)
 
 

@@ -141,7 +141,7 @@ def test_doors_cannot_be_locked_after_a_crash(bench: Bench, control: str) -> Non
     for _ in range(6):
         push(bench, control, "Lock")
         bench.wait(1.3 * s)
-    bench.wait(crash.at + 9.9 * s - bench.now)
+    bench.wait(until=crash.at + 9.9 * s)
     bench.set(control, "Lock")
     bench.stays(all_doors(bench, "Unlocked"), during=9.99 * s, after=crash)
     bench.set(control, "None")

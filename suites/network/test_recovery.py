@@ -65,7 +65,7 @@ def test_node_comes_back_after_bus_off(bench: Bench, node: str) -> None:
     ready_car(bench)
     off = drive_into_bus_off(bench, node)
     done = function_of(bench, node)
-    bench.wait(off + 250 * ms - bench.now)
+    bench.wait(until=off + 250 * ms)
     for channel in CHANNELS[node]:
         assert bench.node(node).error_state(channel) is not ErrorState.BUS_OFF
         assert any(rx.sender == node for rx in bench.traffic(channel).since(off).frames)
@@ -89,7 +89,7 @@ def test_missed_pedals_lead_to_limp(bench: Bench, node: str) -> None:
     car_on_rollers(bench, 20 * kmh)
     off = drive_into_bus_off(bench, node)
     bench.expect(bench.signal("DriveState") == "Limp", within=500 * ms, after=off)
-    bench.wait(off + 500 * ms - bench.now)
+    bench.wait(until=off + 500 * ms)
     bench.stays(bench.signal("DriveState") == "Limp", during=1 * s)
 
 

@@ -36,7 +36,7 @@ def test_networks_sleep_5_seconds_after_key_off(bench: Bench, phase: Duration) -
     bench.wait(phase)
     key_off = bench.set("KeyPosition", "Off")
     bench.expect(bench.signal("DcLinkVoltage") < 60 * V, within=4 * s)
-    bench.wait(key_off.at + 4.87 * s - bench.now)
+    bench.wait(until=key_off.at + 4.87 * s)
     before = bench.now
     bench.wait(120 * ms)
     assert len(senders(bench, before)) == 13
@@ -130,7 +130,7 @@ def test_event_wakes_both_networks(bench: Bench, signal: str, value: str) -> Non
     event = bench.set(signal, value)
     bench.expect(bench.signal("NetworkState") == "Awake", within=150 * ms)
     bench.expect(bench.signal("NetworkStateBody") == "Awake", within=150 * ms)
-    bench.wait(event.at + 150 * ms - bench.now)
+    bench.wait(until=event.at + 150 * ms)
     assert {"VCU", "BMS", "INV", "ESP", "GW", "BCM", "IC", "HVAC"} <= senders(bench, Duration(event.at))
 
 

@@ -175,7 +175,7 @@ def test_neutral_takes_the_torque_away(bench: Bench, speed: Quantity, phase: Dur
     bench.wait(phase)
     lever = bench.set("GearRequest", "N")
     none = bench.expect(bench.signal("TorqueRequest") == 0, within=30 * ms)
-    bench.wait(max(0 * ms, lever.at + 30 * ms - bench.now))
+    bench.wait(until=max(lever.at + 30 * ms, bench.now))
     assert bench.plant["motor_torque"] == 0
     bench.stays(bench.signal("TorqueRequest") == 0, during=1 * s, after=none.time)
     bench.stays((bench.signal("MotorTorque") == 0) & (bench.signal("Gear") == "N"), during=500 * ms)

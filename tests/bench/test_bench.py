@@ -6,10 +6,12 @@ import contextlib
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harness.bench import Bench, Blueprint
+from harness.bench.accounting import Accounting
 from harness.errors import (
     BenchFileError,
     Blocked,
@@ -19,6 +21,7 @@ from harness.errors import (
     HarnessWarning,
     SignalError,
     SimulationError,
+    UnitError,
     UnknownSignalError,
     ValueRangeError,
     WaitInCallbackError,
@@ -43,6 +46,28 @@ def test_set_takes_a_signal_a_message_or_a_mapping(lamp: Bench) -> None:
         set_it()
         lamp.wait(20 * ms)
         assert pedal.value == value
+
+
+def test_a_wait_ends_at_an_instant(lamp: Bench) -> None:
+    lamp.wait(20 * ms)
+    lamp.wait(until=50 * ms)
+    lamp.wait(until=lamp.now)
+    assert lamp.now == 50 * ms
+    with pytest.raises(UnitError, match="wait until 49 ms: that is over, it is 50 ms already"):
+        lamp.wait(until=49 * ms)
+    with pytest.raises(TypeError, match="a span, or until="):
+        lamp.wait(5 * ms, until=60 * ms)
+
+
+def test_on_a_real_bench_an_instant_that_is_over_means_that_the_test_was_late(
+    lamp: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounting = Accounting({"can": 0})
+    lamp.wait(50 * ms)
+    monkeypatch.setattr(lamp.world, "live", SimpleNamespace(accounting=accounting))
+    assert lamp.world.instant(60 * 1_000_000) == 60 * ms
+    assert lamp.world.instant(31 * 1_000_000) == 50 * ms
+    assert accounting.worst(0, lamp.now) == 19 * ms
 
 
 def test_an_unknown_name_fails_at_once_with_the_nearest(lamp: Bench) -> None:

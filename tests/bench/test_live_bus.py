@@ -26,6 +26,7 @@ class Line:
 
     def __init__(self) -> None:
         self.applied: list[Report] = []
+        self.heard = False
         self.sink: Callable[[Batch], object] | None = None
         self.adapter = SimpleNamespace(
             apply=lambda item, now: self.applied.append(item),

@@ -94,9 +94,9 @@ class Notes:
     now: Duration = field(default_factory=lambda: Duration(7))
     seen: list[tuple[int, Mapping[str, Value]]] = field(default_factory=list)
 
-    def wait(self, span: Duration) -> None:
-        assert span >= 0
-        self.now += span
+    def wait(self, *, until: Duration) -> None:
+        assert until >= self.now
+        self.now = until
 
     def set(self, news: Mapping[str, Value]) -> None:
         self.seen.append((self.now, news))
