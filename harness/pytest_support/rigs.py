@@ -149,10 +149,10 @@ def parse_waiting(text: str) -> Duration:
     >>> parse_waiting("10m"), parse_waiting("90s"), parse_waiting("1h")
     (600 s, 90 s, 3600 s)
     """
-    for short, unit in (("min", minute), ("h", 60 * minute), ("m", minute)):
+    for short, minutes in (("min", 1), ("h", 60), ("m", 1)):
         number = text.strip().removesuffix(short).strip()
         if text.strip().endswith(short) and not text.strip().endswith("ms") and number.replace(".", "", 1).isdigit():
-            return float(number) * unit
+            return float(number) * minutes * minute
     return parse_duration(text)
 
 
