@@ -20,7 +20,7 @@ LAYERS = (
     ("ecu", "monitors", "temporal", "logs", "adapter", "instruments"),
     ("restbus",),
     ("signals", "bus", "plant", "protection"),
-    ("loop", "frames", "wall", "lease"),
+    ("loop", "frames", "wall", "lease", "pseudo_terminal"),
     ("units", "errors", "memo"),
 )
 """From top to bottom; a module imports from its own line or from a lower one."""

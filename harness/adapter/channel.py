@@ -12,7 +12,6 @@ from harness.adapter.access import Access, MessageAccess
 from harness.adapter.kernel_cyclic import Known
 from harness.adapter.link import Link, find_link
 from harness.adapter.opening import Opened, open_bus
-from harness.adapter.socket_access import CanDecoder, SocketAccess, UdpDecoder
 from harness.adapter.spec import AdapterSpec, Capabilities, Stamps
 from harness.adapter.stamps import AdapterClock, ArrivalClock, StampClock, UnixClock
 from harness.adapter.traits import Traits
@@ -53,11 +52,15 @@ def _channel(spec: AdapterSpec, traits: Traits, clock: Callable[[], int], opened
     overruns = traits.lost is not None
     cyclic: Known | None = None
     access: Access
-    if traits.reading == "socketcan":
+    if traits.reading == "socketcan" and sys.platform == "linux":
+        from harness.adapter.socket_access import CanDecoder, SocketAccess
+
         decoder = CanDecoder()
         access = SocketAccess(opened.bus, traits, stamps, clock, decoder, decoder.size)
         cyclic, overruns = decoder.cyclic, True
     elif traits.reading == "udp" and sys.platform == "linux":
+        from harness.adapter.socket_access import SocketAccess, UdpDecoder
+
         access = SocketAccess(opened.bus, traits, stamps, clock, UdpDecoder(fd=spec.fd), UdpDecoder.size)
         overruns = True
     elif traits.reading == "lines":

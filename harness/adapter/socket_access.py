@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -22,6 +23,8 @@ from harness.adapter.messages import frame_of, message_to_send
 from harness.adapter.stamps import StampClock
 from harness.adapter.traits import Traits
 from harness.frames import Frame
+
+assert sys.platform != "win32", "only Unix' sockets tell more than a datagram"
 
 MOST_AT_ONCE = 64
 """Frames that one read takes at most."""

@@ -65,9 +65,12 @@ class Machine:
 
     def links(self) -> Iterator[Finding]:
         """SocketCAN: the kernel's CAN, and its network interfaces."""
-        if sys.platform != "linux":
+        if sys.platform == "linux":
+            yield from self._kernel_links()
+        else:
             yield Finding("SocketCAN", "kernel", Mark.SKIP, "exists on Linux only")
-            return
+
+    def _kernel_links(self) -> Iterator[Finding]:
         reason = _kernel_refuses()
         if reason:
             todo = "sudo modprobe can_raw (and the driver of your adapter); containers share their host's kernel"
@@ -95,11 +98,14 @@ def packages() -> Iterator[Finding]:
 
 def _kernel_refuses() -> str:
     """Why the kernel gives us no CAN socket; "" when it does."""
-    try:
-        socket.socket(socket.PF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
-    except (OSError, AttributeError) as error:  # AttributeError: a Python that was built without CAN
-        return str(error)
-    return ""
+    if sys.platform == "linux":
+        try:
+            socket.socket(socket.PF_CAN, socket.SOCK_RAW, socket.CAN_RAW).close()
+        except (OSError, AttributeError) as error:  # AttributeError: a Python that was built without CAN
+            return str(error)
+        return ""
+    else:
+        return "it is not Linux"
 
 
 def _link(name: str, state: str, link: Link | None) -> Finding:

@@ -98,12 +98,13 @@ def _permission(device: str) -> str:
     """What has to be done to be allowed to open a port."""
     if sys.platform == "win32":
         return "close the program that has it"
-    import grp
-    import pwd
+    else:
+        import grp
+        import pwd
 
-    try:
-        group = grp.getgrgid(os.stat(device).st_gid).gr_name
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except (KeyError, OSError):  # no such group or user in this container
-        group, user = "dialout", "$USER"
-    return f"sudo usermod -aG {group} {user}, then log in again"
+        try:
+            group = grp.getgrgid(os.stat(device).st_gid).gr_name
+            user = pwd.getpwuid(os.getuid()).pw_name
+        except (KeyError, OSError):  # no such group or user in this container
+            group, user = "dialout", "$USER"
+        return f"sudo usermod -aG {group} {user}, then log in again"

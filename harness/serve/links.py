@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 from harness.errors import ConfigError
@@ -20,16 +21,14 @@ class Links:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            self._descriptor = _opened(folder)
         except OSError as error:
             raise ConfigError(f"--links {folder}: {error.strerror}; it takes a folder") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._descriptor):
             self.close()
             raise ConfigError(
                 f"--links {folder}: another server that runs has its links there; end it, or take another folder"
-            ) from None
+            )
 
     def free(self, channel: str) -> Path:
         """The place for a channel's link; a dead server's is taken away."""
@@ -43,3 +42,25 @@ class Links:
     def close(self) -> None:
         """Let another server use the folder."""
         os.close(self._descriptor)
+
+
+if sys.platform == "win32":  # for type checkers: `fcntl` cannot be imported there
+
+    def _opened(folder: Path) -> int:
+        raise NotImplementedError
+
+    def _locked(descriptor: int) -> bool:
+        raise NotImplementedError
+
+else:
+
+    def _opened(folder: Path) -> int:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+    def _locked(descriptor: int) -> bool:
+        """Whether the folder is ours now."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -6,16 +6,14 @@ python-can's own driver opens it as it opens a USB stick. POSIX only.
 from __future__ import annotations
 
 import os
-import pty
 import select
-import termios
-import tty
 from collections import deque
 from pathlib import Path
 from threading import Lock, Thread
 
 from harness.adapter.lawicel import BELL, OK, frame_of_line, line_of
 from harness.frames import Received
+from harness.pseudo_terminal import forget_unread, open_pair, path_of
 from harness.serve.line import LineCounts, Receive
 from harness.wall import clock_ns
 
@@ -41,11 +39,9 @@ class SlcanLine:
     """
 
     def __init__(self, link: Path | None = None) -> None:
-        self._master, slave = pty.openpty()
-        tty.setraw(slave)
-        self.terminal = os.ttyname(slave)
+        self._master, slave = open_pair()
+        self.terminal = path_of(slave)
         os.close(slave)  # so that it shows when the tester's end is closed
-        os.set_blocking(self._master, False)
         self._link = link
         self.name = self.terminal if link is None else str(link)
         self.counts = LineCounts()
@@ -165,11 +161,7 @@ class SlcanLine:
             self._waiting.clear()
             self._begun = b""
             # Not while a tester is there: between its select() and its read() that looks like an unplugged adapter.
-            tester = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
-            try:
-                termios.tcflush(tester, termios.TCIFLUSH)
-            finally:
-                os.close(tester)
+            forget_unread(self.terminal)
             self.opened = False
 
     # -- writing, from any thread ------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ SERVED = '[served]\nchannel = "powertrain"\n'
 def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The jitter needs a real channel process; one test has it."""
     monkeypatch.setattr(active, "_jitter", lambda subject: Finding(subject.name, "jitter", Mark.SKIP, "not here"))
-    monkeypatch.setattr(active, "ANSWER_NS", 50_000_000)
+    monkeypatch.setattr(active, "ANSWER_NS", 200_000_000)
 
 
 Reply = Callable[[Frame], list[Item]]
@@ -224,6 +224,21 @@ def test_a_channel_process_that_sends_nothing(bench: MakeBench, monkeypatch: pyt
     monkeypatch.setattr(Adapter, "open", _refuse)
     found = one(examine(bench(more=PROBE), sending(echo), active=True), "jitter")
     assert found.mark is Mark.FAIL
+    assert (found.text, found.todo) == ("no process", "start one")
+
+
+def test_a_channel_process_that_starts_slowly_is_no_hanging_adapter(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(active, "_jitter", JITTER)
+    monkeypatch.setattr(active, "LIMIT_S", 0.05)
+
+    def start_slowly(adapter: Adapter) -> None:
+        Event().wait(0.5)
+        _refuse(adapter)
+
+    monkeypatch.setattr(Adapter, "open", start_slowly)
+    found = one(examine(bench(more=PROBE), sending(echo), active=True), "jitter")
     assert (found.text, found.todo) == ("no process", "start one")
 
 

@@ -124,5 +124,6 @@ def test_a_frame_is_acknowledged_by_a_controller(
     found = examine(tmp_path, pair[0], active=True)
     assert found["traffic"].mark is Mark.OK
     assert found["ACK"].mark is Mark.OK, found["ACK"]
+    assert found["jitter"].mark in (Mark.OK, Mark.WARN), found["jitter"]  # how punctual this machine is, is its affair
     assert found["jitter"].facts["frames"] >= 100
     assert set(other.heard) == {0x7FE}

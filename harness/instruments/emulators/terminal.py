@@ -6,13 +6,13 @@ It has no modem lines: what a program does to DTR and RTS stays unseen. :mod:`.n
 from __future__ import annotations
 
 import os
-import pty
 import select
-import tty
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Thread
+
+from harness.pseudo_terminal import open_pair, path_of
 
 _ROOM_S = 1.0
 
@@ -40,12 +40,9 @@ class Terminal:
         """Be there (again)."""
         if self._thread is not None:
             return
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._master)
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
+        self._master, self._slave = open_pair()
         self._link.unlink(missing_ok=True)
-        self._link.symlink_to(os.ttyname(self._slave))
+        self._link.symlink_to(path_of(self._slave))
         self._wake_read, self._wake_write = os.pipe()
         self._thread = Thread(target=self._read, name=f"harness emulator {self.port}", daemon=True)
         self._thread.start()
