@@ -128,6 +128,7 @@ def test_a_signal_ends_the_run_whatever_the_test_makes_of_it(live: Project, body
 
 PROCESSES = """
 import os, signal, time
+import harness.adapter.client
 import harness.restbus.alterations
 from pathlib import Path
 
@@ -207,6 +208,7 @@ def test_a_channel_process_that_stands_keeps_the_bench_from_nothing_else(live: P
         "@pytest.fixture\n"
         "def last(bench):\n"
         "    yield\n"
+        "    harness.adapter.client.ANSWER_S = 1.0  # it is not going to answer\n"
         "    os.kill(channel_process(), signal.SIGSTOP)\n\n"
         "def test_b(last): pass\n",
     )

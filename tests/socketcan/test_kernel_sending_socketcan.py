@@ -200,5 +200,7 @@ def cost_s(cyclic: Literal["process", "kernel"]) -> float:
 
 
 def test_sending_costs_the_process_less() -> None:
-    """What is left is reading the echoes."""
-    assert cost_s("kernel") < cost_s("process")
+    """What is left is reading the echoes. A busy machine makes it dearer: the cheapest of several times tells."""
+    costs = [(cost_s("kernel"), cost_s("process")) for _ in range(3)]
+    kernel, process = (min(each) for each in zip(*costs, strict=True))
+    assert kernel < process
