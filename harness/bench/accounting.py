@@ -1,14 +1,18 @@
 """What the tester knows of its own exactness: how late it was, and how far its stamps may be off, at any time.
 
 Every channel process reports how late it ran what was due; a served vehicle says how late it was itself. What came late
-was stamped late, so a claim about that time is no better than this.
+was stamped late, so a claim about that time is no better than this. A recording keeps it
+(:mod:`harness.logs.exactness`), and whoever judges that has the same :class:`Accounting` again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
+from harness.logs.exactness import Exactness
 from harness.units import rough_text
 
 QUIET_NS = 1_000_000
@@ -48,12 +52,16 @@ class Lateness:
     def worst(self, since: int, until: int) -> int:
         """The worst lateness in a stretch of time; where that has not been told yet, what was told last."""
         found = 0
-        for span in reversed(self.spans):
-            if span.start <= until:
-                found = max(found, span.late_ns)
+        for index in range(self.index(until), -1, -1):
+            span = self.spans[index]
+            found = max(found, span.late_ns)
             if span.start < since:
                 break
         return found
+
+    def index(self, time: int) -> int:
+        """Which span an instant is in, or comes after; -1 for none."""
+        return bisect_right(self.spans, time, key=lambda span: span.start) - 1
 
 
 USUAL_NS = 10_000_000
@@ -64,11 +72,19 @@ class Accounting:
     """How exactly a world is measured.
 
     stamps: how far a stamp of each channel may be off by itself, ns. simulates: whether nodes are simulated in this
-    process, which answer as late as the world is behind the clock.
+    process, which answer as late as the world is behind the clock. own: nodes for which this bench sends itself.
     """
 
-    def __init__(self, stamps: Mapping[str, int], served: Iterable[str] = (), *, simulates: bool = False) -> None:
+    def __init__(
+        self,
+        stamps: Mapping[str, int],
+        served: Iterable[str] = (),
+        *,
+        simulates: bool = False,
+        own: Collection[str] = (),
+    ) -> None:
         self.stamps = dict(stamps)
+        self.own = frozenset(own)
         self.channels = {name: Lateness(name) for name in stamps}
         """How late each channel process was."""
         self.served = {name: Lateness(name) for name in served}
@@ -80,6 +96,41 @@ class Accounting:
         self._simulates = simulates
         self.settle: Callable[[], None] = lambda: None
         """Waits until all that is known about the time up to now is in."""
+
+    @classmethod
+    def of(cls, exactness: Exactness | None) -> Self | None:
+        """That of a recording; None where nothing is known of it.
+
+        >>> from harness.logs.exactness import Late
+        >>> told = Exactness({"body": 50_000}, late=(Late("channel", "body", 0, 7_000_000),))
+        >>> Accounting.of(told).uncertainty(0, 1_000_000)
+        7050000
+        """
+        if exactness is None:
+            return None
+        found = cls(exactness.stamps, exactness.served, own=exactness.own)
+        for each in exactness.late:
+            found._source(each.kind, each.name).spans.append(_Span(each.since, each.since, each.late_ns))
+        return found
+
+    def _source(self, kind: str, name: str) -> Lateness:
+        if kind == "channel":
+            return self.channels[name]
+        if kind == "served":
+            return self.served[name]
+        return self.acting if kind == "test" else self.answering
+
+    def sources(self) -> Iterator[tuple[str, Lateness]]:
+        """Everything that may be late, with its kind as a recording calls it (:data:`harness.logs.exactness.KINDS`)."""
+        yield from (("channel", late) for late in self.channels.values())
+        yield from (("served", late) for late in self.served.values())
+        yield "test", self.acting
+        yield "nodes", self.answering
+
+    @property
+    def early(self) -> int:
+        """How much earlier than its original a copy on another channel may be stamped, ns."""
+        return 2 * max(self.stamps.values(), default=0)
 
     def uncertainty(self, since: int, until: int) -> int:
         """How far an instant or span measured between ``since`` and ``until`` may be off, ns."""

@@ -83,7 +83,7 @@ class Bench:
             self.attached: list[Watching] = []
             """What watches this world without being asked for in a ``with`` block."""
             self._blocks = Blocks(self.world.loop)
-            self._judge = Judge(self.world.loop, self.journal, live.accounting if live is not None else None)
+            self._judge = Judge(self.world.loop, self.journal, self.world.accounting)
             self.attach_own()
             if live is not None and live.resets:
                 reset_device(self)

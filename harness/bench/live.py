@@ -45,7 +45,8 @@ class Live:
         self.loop = FollowingLoop(rig.lines)
         stamps = {name: line.adapter.capabilities.stamp_uncertainty_ns for name, line in rig.lines.items()}
         simulates = any(node.state is NodeState.SIMULATED for node in rig.file.nodes)
-        self.accounting = Accounting(stamps, ["served vehicle"] if served else [], simulates=simulates)
+        own = [name for name in rig.blueprint.nodes if not self._is_real(name)]
+        self.accounting = Accounting(stamps, ["served vehicle"] if served else [], simulates=simulates, own=own)
         self.served = Served(self.loop, rig.lines[served], self.accounting) if served else None
         self.accounting.settle = self._settle if self.served is None else self.served.settle
         self.resets = rig.reset_is_due()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from math import inf
 from typing import TYPE_CHECKING
 
+from harness.bench.doubts import BEFORE_NS, DECIDED_NS, MEASURED, decide
 from harness.bench.integrity import Incidents, Problem, of_frame
 from harness.errors import HarnessError, Inconclusive, IntegrityError
 from harness.evidence.events import Event
@@ -15,21 +15,12 @@ from harness.frames import Received
 from harness.loop import DEADLINE, Loop
 from harness.monitors.cycle import CycleCheck
 from harness.monitors.latency import LatencyCheck
-from harness.monitors.monitor import Kind, Monitor, Outcome, Violation
+from harness.monitors.monitor import Monitor, Outcome, Violation
 from harness.units import rough_text
 
 if TYPE_CHECKING:
     from harness.bench.accounting import Accounting
     from harness.bench.file import Handling, Policy
-
-MEASURED: frozenset[Kind] = frozenset({"cycle", "latency"})
-"""Kinds of violations whose distance to the limit is a time."""
-
-DECIDED_NS = 150_000_000
-"""So long after a violation everybody has told how late he was at that time, a served vehicle as the last one, ns."""
-
-BEFORE_NS = 1_000_000_000
-"""For so long before a violation it is looked what came, and how late the bench was, ns."""
 
 
 class ObservedIncidents(Incidents):
@@ -41,7 +32,7 @@ class ObservedIncidents(Incidents):
     """
 
     accounting: Accounting | None = None
-    """How exactly the world is measured; None for a recording."""
+    """How exactly the world is measured; None for a recording of which that is not known."""
 
     late_limit: int = 0
     """How late the bench itself may be, ns, before that explains a violation that is a matter of time."""
@@ -110,33 +101,14 @@ class ObservedIncidents(Incidents):
     def _decided(self, violation: Violation, accounting: Accounting | None) -> HarnessError | None:
         """A violation that is nearer to its limit than was measured is a doubt, and no violation."""
         assert accounting is not None
-        came = self._came(violation)
-        after = next((time for time in came if time > violation.start), None)
-        uncertainty = accounting.uncertainty(violation.start, max(violation.end, after or 0))
-        if violation.margin is not None:
-            off = abs(violation.margin) * 1e6
-        else:
-            off = inf if after is None else max(0, after - violation.end)
-        if violation.kind == "cycle" and self.ours(violation.channel, violation.message):
-            off = 0  # the tester itself was late
-        if violation.kind == "latency" and any(
-            violation.start - uncertainty <= time <= violation.start for time in came
-        ):
-            off = 0  # the two channels are stamped by two adapters, and the copy seems to have come first
-        if off and off >= uncertainty:
+        ours = self.ours(violation.channel, violation.message)
+        decided = decide(violation, accounting, self._came(violation), ours=ours)
+        if not decided.doubt:
             error = super().violated(violation)
             if isinstance(error, IntegrityError):
-                # What was late long before, or after it, is no reason.
-                late = accounting.worst(max(0, violation.start - BEFORE_NS), max(violation.end, after or 0))
-                error.timed = late > self.late_limit
+                error.timed = decided.late_ns > self.late_limit
             return error
-        known = f"which is known to within {rough_text(uncertainty)} only"
-        if self.ours(violation.channel, violation.message):
-            known = "which this bench sends itself"
-        doubt = Inconclusive(
-            f"{violation.check}: expected {violation.expected}, but {violation.actual}, {known} "
-            f"({accounting.text(violation.start, violation.end)})"
-        )
+        doubt = Inconclusive(decided.doubt)
         self.untold.append(violation)
         if not self.doubts:
             self.doubts.append(doubt)

@@ -18,6 +18,7 @@ from harness.errors import HarnessError, Inconclusive, IntegrityError, MissingEx
 from harness.evidence.events import Event
 from harness.evidence.verdicts import verdict_of
 from harness.frames import ErrorFrame, Received
+from harness.logs.exactness import Exactness, read_exactness
 from harness.loop import DELIVER
 from harness.units import time_text
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 Damaged = Literal["inconclusive", "fail", "ignore"]
 """What damage in a recording means for those who watched it."""
+
+UNKNOWN = (
+    "is of a real bench, but the file that says how exactly it was measured is not beside it: its times are taken for "
+    "exact"
+)
 
 BLOCK = 2_000
 """Frames that are read ahead: about a second of two busy channels."""
@@ -49,6 +55,11 @@ class Recording:
         """SHA-256 of the file."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @cached_property
+    def exactness(self) -> Exactness | None:
+        """How exactly it was measured; None where that is not known. Raises :class:`~harness.errors.LogError`."""
+        return read_exactness(self.path)
 
     def open(self, wanted: list[str]) -> Log:
         """The recording with its channels named as on the bench (``wanted``).
@@ -76,6 +87,8 @@ class Playback:
         buses = {name: channel.bus for name, channel in world.channels.items()}
         self._buses = {name: bus for name, bus in buses.items() if isinstance(bus, HeardBus)}
         self._log = recording.open(list(world.channels))
+        if "exactness" in self._log.metadata and recording.exactness is None:
+            self._journal.append(Event(0, "note", f"the recording {recording.path.name} {UNKNOWN}"))
         self._noted = 0
         self._seen = self._read()
         self._loop.post(0, DELIVER, self._begin, None)

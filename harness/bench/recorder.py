@@ -1,4 +1,7 @@
-"""Recording a world while it runs: every frame and every error frame goes to a file as it happens."""
+"""Recording a world while it runs: every frame and every error frame goes to a file as it happens.
+
+Beside the recording of a real bench lies a file that says how exactly it was measured (:mod:`harness.logs.exactness`).
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from harness.bench.doubts import BEFORE_NS
+from harness.bench.exactness import ExactnessFile
 from harness.bench.world import TESTER
 from harness.errors import LogError
+from harness.logs.exactness import SUFFIX, forget
 from harness.logs.writing import open_writer
+from harness.loop import DEADLINE
 from harness.units import time_text
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
     from harness.bench.world import World
+
+LOOK_NS = 1_000_000_000
+"""How often what is new about the exactness of a world is written, ns."""
 
 
 class Recorder:
@@ -41,6 +51,10 @@ class Recorder:
     ) -> None:
         world = bench.world
         self._loop = world.loop
+        self._accounting = world.accounting
+        self._exactness: list[ExactnessFile] = []
+        self._looked, self._begun = world.loop.now, 0
+        self._closed = False
         absent = (name for name, node in world.nodes.items() if node.absent)
         self._writer = open_writer(
             path,
@@ -49,12 +63,19 @@ class Recorder:
             own={TESTER, *absent},
             rotate=rotate,
         )
+        try:
+            self._look()
+        except LogError:
+            self._writer.discard()
+            raise
         write = self._writer.write
         self._cancel = [
             cancel
             for channel in world.channels.values()
             for cancel in (channel.bus.observe_first(write), channel.bus.observe_errors(write))
         ]
+        if self._accounting is not None:
+            self._cancel.append(world.loop.every(LOOK_NS, self._look, phase=DEADLINE).cancel)
 
     @property
     def paths(self) -> Sequence[Path]:
@@ -64,13 +85,34 @@ class Recorder:
     def close(self) -> Sequence[Path]:
         """End the recording and return its files. Raises :class:`~harness.errors.LogError` as writing does."""
         self._leave()
-        self._writer.close(self._loop.now)
+        if not self._closed:
+            self._closed = True
+            self._writer.close(self._loop.now)
+            self._look()
         return self.paths
 
     def discard(self) -> None:
         """End the recording and delete its files."""
         self._leave()
+        self._closed = True
+        paths = self.paths
         self._writer.discard()
+        for path in paths:
+            forget(path)
+
+    def _look(self) -> None:
+        """Write what is new about the exactness, beside each file of the recording."""
+        before, paths = self._begun, self.paths
+        for path in paths[before:]:
+            if self._accounting is None:
+                forget(path)  # what an earlier recording of that name has left
+            else:
+                self._exactness.append(ExactnessFile(path, self._accounting, self._looked - BEFORE_NS))
+        self._begun = len(paths)
+        self._looked = self._loop.now
+        # What was late at the end of a file may be told when the next one has begun.
+        for each in self._exactness[max(0, before - 2) :]:
+            each.update()
 
     def _leave(self) -> None:
         for cancel in self._cancel:
@@ -87,7 +129,8 @@ def describe(world: World) -> dict[str, str]:
     """What a recording says of the world it comes from.
 
     ``bench``: its name. ``bench file``: file name and SHA-256. ``seed``. ``database <file>``: SHA-256. ``begins``: the
-    instant from which on frames are recorded, where that is not the world's beginning.
+    instant from which on frames are recorded, where that is not the world's beginning. ``exactness``: where it is told,
+    of a real bench.
     """
     file = world.blueprint.file
     try:
@@ -98,4 +141,6 @@ def describe(world: World) -> dict[str, str]:
     found |= {f"database {name}": sha256 for name, sha256 in world.blueprint.hashes().items()}
     if world.loop.now:
         found["begins"] = time_text(world.loop.now)
+    if world.accounting is not None:
+        found["exactness"] = f"in the file beside this one, with {SUFFIX} behind its name"
     return found

@@ -28,7 +28,7 @@ def demand_silence(bench: Bench, name: str, span: int) -> None:
         tx = world.tx(name)
         cancel = world.channels[tx.channel].network.on_frame(tx.key, seen.append)
     start = world.loop.now
-    accounting = None if world.live is None else world.live.accounting
+    accounting = world.accounting
     try:
         world.loop.run_until(start + span, lambda: bool(seen))
         if accounting is not None and not seen:

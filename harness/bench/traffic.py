@@ -85,9 +85,7 @@ def traffic(world: World, name: str) -> Traffic:
 
     Raises :class:`~harness.errors.UnknownSignalError` with the nearest message.
     """
-    uncertainty = None
-    if world.live is not None:
-        uncertainty = world.live.accounting.uncertainty
+    uncertainty = None if world.accounting is None else world.accounting.uncertainty
     if name in world.channels:
         frames = tuple(world.channel(name).network.trace.frames)
         return Traffic(name, name, "", None, False, 0, (), frames, uncertainty)

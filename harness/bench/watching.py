@@ -310,9 +310,8 @@ def monitors_of(bench: Bench, watched: Iterable[object]) -> list[Monitor]:
 def _monitors(bench: Bench, watched: object) -> Iterator[Monitor]:
     if isinstance(watched, BusContract):
         busy = {name: channel.bus.busy for name, channel in bench.world.channels.items()}
-        live = bench.world.live
-        early = 0 if live is None else 2 * max(live.accounting.stamps.values(), default=0)
-        yield from bench_checks(bench.world.blueprint, watched, busy, early)
+        accounting = bench.world.accounting
+        yield from bench_checks(bench.world.blueprint, watched, busy, 0 if accounting is None else accounting.early)
     elif isinstance(watched, str):
         from harness.temporal.parse import parse
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from harness.bench.accounting import Accounting
 from harness.bench.blueprint import Blueprint, ChannelPlan
 from harness.bench.file import NodeSpec, NodeState
 from harness.bench.integrity import Guard, Incidents
@@ -97,6 +98,12 @@ class World:
         self.seed = seed
         self.recording = recording
         self.live = live
+        self.accounting: Accounting | None = None
+        """How exactly it is measured, or was when it was recorded; None: every instant is exact, or taken for it."""
+        if live is not None:
+            self.accounting = live.accounting
+        elif recording is not None:
+            self.accounting = Accounting.of(recording.exactness)
         self.loop: Loop = live.loop if live is not None else Loop() if loop is None else loop
         self.journal: list[Event] = []
         self.stopped: HarnessError | None = None
@@ -108,7 +115,7 @@ class World:
             self.incidents = Incidents(self.loop, policy, self.journal)
         else:
             self.incidents = observed = ObservedIncidents(self.loop, policy, self.journal, blueprint.file.strict_policy)
-            observed.accounting = None if live is None else live.accounting
+            observed.accounting = self.accounting
             observed.late_limit = blueprint.file.late_limit
             observed.times, observed.ours = self._times, self._is_ours
         plant = plant or blueprint.plant
@@ -256,10 +263,10 @@ class World:
         return [] if plan is None else [rx.time for rx in found.network.trace.since(plan.message.key, since)]
 
     def _is_ours(self, channel: str, message: str) -> bool:
-        """Whether this bench sends a message of a channel itself."""
+        """Whether the bench of this world, or of its recording, sends a message of a channel itself."""
+        own = self.accounting.own if self.accounting is not None else ()
         plans = self.channels[channel].plan.plans
-        sender = next((node for node, own in plans.items() if any(each.message.name == message for each in own)), None)
-        return sender is not None and self.blueprint.file.node(sender).state is not NodeState.REAL
+        return any(each.message.name == message for node in own for each in plans.get(node, ()))
 
     def uses(self, channel: str, key: int) -> None:
         """A test looks at a message: in a recording or on a real bus, what is wrong with its frames is then red."""

@@ -133,6 +133,8 @@ class LatencyColumns:
     def _all_in_time(self, source: Rows | None, copy: Rows | None, horizon: int) -> bool:
         """Whether each copy belongs to the oldest frame that waits, and comes in time; then they are taken."""
         check = self.check
+        if check.ahead:
+            return False
         waiting = check.waiting
         old = np.array([rx.time for rx in waiting], np.int64)
         sent = old if source is None else np.concatenate([old, source.time])

@@ -71,6 +71,11 @@ class LatencyCheck(Check):
         """The frames that wait for their copies, the oldest first."""
         return tuple(self._pending)
 
+    @property
+    def ahead(self) -> bool:
+        """Whether a copy may have come before its original, which is still to come."""
+        return bool(self._ahead)
+
     def pass_over(self, latencies: Sequence[int], waiting: Sequence[Received]) -> None:
         """Take copies that all came in time, each after its own latency (ns); :attr:`waiting` is then what is given."""
         if latencies:
@@ -118,9 +123,9 @@ class LatencyCheck(Check):
     def _wait(self, rx: Received) -> Sequence[Violation]:
         """A frame that is to be copied, unless its network sleeps or its checksum is wrong."""
         pending = self._pending
-        if self._ahead and self._came_ahead(rx[0]):
-            return NOTHING
         if (self._sleep is None or self._sleep.awake(rx[0])) and (self._read is None or self._read(rx[2][1]).crc_ok):
+            if self._ahead and self._came_ahead(rx[0]):
+                return NOTHING
             pending.append(rx)
             if len(pending) > MOST_WAITING:
                 return self._late(pending.popleft(), rx.time)

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bench.recorded import Damaged
+from harness.bench.accounting import Accounting
+from harness.bench.recorded import UNKNOWN, Damaged
 from harness.evidence.verdicts import Verdict, worst
 from harness.frames import ErrorFrame, Received, id_text
 from harness.logs.columns import FrameColumns
 from harness.logs.decode import Decoder
+from harness.logs.exactness import read_exactness
 from harness.logs.problems import LogProblem
 from harness.logs.reading import Log, open_log
 from harness.monitors.blocks import ContractColumns
@@ -25,6 +27,7 @@ from harness.monitors.monitor import Outcome, Violation
 from harness.monitors.sleep import NetworkSleep
 from harness.offline.check_awake import Awake
 from harness.offline.check_bench import CheckBench
+from harness.offline.check_doubts import Doubts
 from harness.offline.check_fit import better_fit, same_groups
 from harness.temporal.offline import Chunks
 from harness.units import time_text
@@ -122,7 +125,10 @@ class _Pass:
         own = log.own_channels
         names = dict(zip(log.channels, own, strict=True))
         self.channels = {name: names[name] for name in bench.messages if name in names}
-        self._contract: ContractColumns = bench.columns(self.channels)
+        self._exactness = read_exactness(log.path)
+        accounting = Accounting.of(self._exactness)
+        self._doubts = Doubts(bench, accounting)
+        self._contract: ContractColumns = bench.columns(self.channels, 0 if accounting is None else accounting.early)
         signals = sorted({signal.path for each in bench.properties for signal in each.formula.signals})
         self._awake = Awake(bench.awake, {name: bench.messages[name] for name in self.channels})
         self._decoder = Decoder(bench.messages, sorted({*signals, *self._awake.signals}))
@@ -149,7 +155,8 @@ class _Pass:
         self._count_others(block, names)
         columns = self._decoder.block(block, names) if self._chunks or self._awake.signals else {}
         self._awake.hear(columns)
-        self._awake.sift(self._contract.block(block, names))
+        self._doubts.hear(block, names)
+        self._doubts.sift(self._awake.sift(self._contract.block(block, names)))
         # Of the last instant there may be more in the next block.
         for chunk in self._chunks:
             chunk.feed(columns, self._latest - 1)
@@ -167,7 +174,7 @@ class _Pass:
         end = max(self._latest, self._log.end or 0) if self._frames else self._latest
         self._problems = tuple(self._log.problems)
         results = [*self._contract_results(end), *self._property_results(end)] if self._frames else []
-        remarks = self._remarks(results)
+        remarks = self._remarks(results, end)
         verdict, reason = self._verdict(results, damaged)
         return Checked(
             self._log.path, _sha256(self._log.path), verdict, reason, self._begin, end, self._frames, self.channels,
@@ -176,19 +183,23 @@ class _Pass:
 
     def _contract_results(self, end: int) -> list[CheckResult]:
         last, outcomes = self._contract.finish(end)
-        self._awake.sift(last)
-        left = [self._awake.left(*each) for each in zip(self._contract.checks, outcomes, strict=True)]
-        return [
-            CheckResult(check.family, outcome, _verdict_of(outcome))
-            for check, outcome in zip(self._contract.checks, left, strict=True)
-        ]
+        self._doubts.sift(self._awake.sift(last))
+        self._doubts.finish()
+        found = []
+        for check, outcome in zip(self._contract.checks, outcomes, strict=True):
+            left = self._doubts.left(check, self._awake.left(check, outcome))
+            found.append(CheckResult(check.family, left, _verdict_of(left)))
+        return found
 
     def _property_results(self, end: int) -> list[CheckResult]:
         found = []
         for one, chunk in zip(self._bench.properties, self._chunks, strict=True):
             chunk.feed({}, end)
             judged = chunk.finish()
-            found.append(CheckResult(PROPERTIES, judged.outcome(one.name), Verdict(judged.verdict), one.requirement))
+            outcome = judged.outcome(one.name)
+            left = self._doubts.left_of_property(outcome)
+            verdict = Verdict(judged.verdict) if left is outcome else Verdict.INCONCLUSIVE
+            found.append(CheckResult(PROPERTIES, left, verdict, one.requirement))
         return found
 
     def _verdict(self, results: Sequence[CheckResult], damaged: Damaged) -> tuple[Verdict, str]:
@@ -219,9 +230,13 @@ class _Pass:
         """Channels of the bench that the recording does not hold."""
         return [name for name in self._bench.messages if name not in self.channels]
 
-    def _remarks(self, results: Sequence[CheckResult]) -> tuple[str, ...]:
+    def _remarks(self, results: Sequence[CheckResult], end: int) -> tuple[str, ...]:
         """What a reader should know beside the verdicts."""
         found = [f"damaged at {problem}" for problem in self._problems]
+        exact = self._doubts.remark(self._begin, end)
+        found += [exact] if exact else []
+        if "exactness" in self._log.metadata and self._exactness is None:
+            found.append(f"this {UNKNOWN}")
         if self._missing:
             found.append(f"not in the recording, so not judged: {', '.join(self._missing)}")
         for name, count in self._others.items():

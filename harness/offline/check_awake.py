@@ -61,17 +61,20 @@ class Awake:
             if column is not None:
                 self._asleep[channel] += column.time[np.asarray(column.text != label, bool)].tolist()
 
-    def sift(self, violations: Iterable[Violation]) -> None:
-        """Take violations, and note which of them are explained."""
+    def sift(self, violations: Iterable[Violation]) -> list[Violation]:
+        """Take violations, and note which of them are explained; returns the others."""
+        left = []
         for each in violations:
-            if each.kind not in _LATE or each.channel not in self._asleep:
-                continue
-            key = each.check, each.channel
-            if self._explains(each):
-                self._counts[key] += 1
-                self.explained += 1
-            elif len(kept := self._kept.setdefault(key, [])) < KEPT:
-                kept.append(each)
+            if each.kind in _LATE and each.channel in self._asleep:
+                key = each.check, each.channel
+                if self._explains(each):
+                    self._counts[key] += 1
+                    self.explained += 1
+                    continue
+                if len(kept := self._kept.setdefault(key, [])) < KEPT:
+                    kept.append(each)
+            left.append(each)
+        return left
 
     def _explains(self, violation: Violation) -> bool:
         asleep = self._asleep[violation.channel]

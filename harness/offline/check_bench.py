@@ -85,8 +85,11 @@ class CheckBench:
         """The identifiers that each of these channels knows."""
         return {each.name: known_keys(each) for each in self.blueprint.channels if each.name in channels}
 
-    def checks(self, channels: Collection[str]) -> list[Check]:
-        """Fresh checks of the contract on these channels; a route to another channel cannot be judged."""
+    def checks(self, channels: Collection[str], early: int = 0) -> list[Check]:
+        """Fresh checks of the contract on these channels; a route to another channel cannot be judged.
+
+        early: how much earlier than its original a copy on another channel may be stamped, ns.
+        """
         if self.contract is None:
             return []
         here = [channel for channel in self.blueprint.channels if channel.name in channels]
@@ -98,16 +101,17 @@ class CheckBench:
             replace(limits, routes=tuple(route for route, names in ends if not names & away)),
             {channel.name: frame_length(channel.lengths) for channel in here},
             self.known(channels),
+            early=early,
         )
 
-    def columns(self, channels: Collection[str]) -> ContractColumns:
-        """The contract over a recording that holds these channels."""
+    def columns(self, channels: Collection[str], early: int = 0) -> ContractColumns:
+        """The contract over a recording that holds these channels. early: see :meth:`checks`."""
         durations = {
             channel.name: _durations(FrameTimes(channel.lengths.times))
             for channel in self.blueprint.channels
             if channel.name in channels
         }
-        return ContractColumns(self.checks(channels), durations, self.known(channels))
+        return ContractColumns(self.checks(channels, early), durations, self.known(channels))
 
 
 def _durations(times: FrameTimes) -> Durations:

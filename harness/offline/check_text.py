@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.evidence.verdicts import Verdict
+from harness.evidence.verdicts import Verdict, worst
 from harness.frames import ErrorFrame
 from harness.monitors.monitor import Outcome, Violation
 from harness.offline.check import PROPERTIES, Checked, CheckResult
@@ -87,10 +87,10 @@ def _families(results: Sequence[CheckResult]) -> Iterator[Row]:
         own = [each for each in results if each.family == name]
         judged = [each for each in own if each.verdict is not None]
         red = [each for each in judged if each.verdict is not Verdict.PASSED]
-        verdict = red[0].verdict if red else (Verdict.PASSED if judged else None)
-        worst = min(judged, key=_distance, default=None)
-        margin = margin_text(worst.outcome) if worst is not None else ""
-        of = _subject(worst.outcome.check) if worst is not None and margin else ""
+        verdict = worst(each.verdict for each in judged if each.verdict is not None)
+        tight = min(judged, key=_distance, default=None)
+        margin = margin_text(tight.outcome) if tight is not None else ""
+        of = _subject(tight.outcome.check) if tight is not None and margin else ""
         count = sum(each.outcome.count for each in own)
         failed = f"{len(red)} of {len(judged)}" if red else str(len(judged))
         yield name, word(verdict), failed, f"{count:,}" if count else "-", margin, of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.bench.observed import BEFORE_NS
+from harness.bench.doubts import BEFORE_NS, excuse
 from harness.errors import Blocked, ExpectationFailed, HarnessError, Inconclusive, IntegrityError
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.units import time_text
@@ -75,15 +75,13 @@ def _lateness(shares: Sequence[Share], failure: BaseException) -> HarnessError |
         return None  # no lateness makes a checksum wrong
     for share in shares:
         world = share.world.bench.world
-        if world.live is None:
+        if world.accounting is None:
             continue
-        limit, accounting, now = world.blueprint.file.late_limit, world.live.accounting, world.loop.now
+        limit, accounting, now = world.blueprint.file.late_limit, world.accounting, world.loop.now
         since = _matters_since(share, failure)
-        if accounting.worst(since, now) > limit:
-            doubt = Inconclusive(
-                f"the test failed, but the bench itself was late by more than {time_text(limit)} meanwhile "
-                f"({accounting.text(since, now)}), which can be the reason.\nIt failed with: {failure}"
-            )
+        late = excuse(accounting, limit, since, now)
+        if late:
+            doubt = Inconclusive(f"the test failed, but {late}.\nIt failed with: {failure}")
             doubt.__cause__ = failure
             return doubt
         if accounting.worst(share.since, since) > limit:

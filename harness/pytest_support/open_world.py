@@ -12,6 +12,7 @@ from harness.bench.observed import ObservedIncidents
 from harness.errors import Blocked, BusError, HarnessError, StimulatesRecording
 from harness.evidence.events import Event
 from harness.evidence.record import WorldRecord
+from harness.units import rough_text
 
 if TYPE_CHECKING:
     from harness.adapter.diagnosis import Diagnosis
@@ -136,6 +137,9 @@ class Share:
         if bench.world.live is not None:
             title, details = bench.world.live.tester(self.since)
             events = [*events, Event(bench.world.loop.now, "note", title, details=details)]
+        elif bench.world.accounting is not None:
+            known = rough_text(bench.world.accounting.uncertainty(self.since, bench.world.loop.now))
+            events = [*events, Event(bench.world.loop.now, "note", f"recording: times are known to within {known}")]
         return WorldRecord(
             name=bench.name,
             path=bench.world.blueprint.file.path,

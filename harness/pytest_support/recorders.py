@@ -19,6 +19,7 @@ from harness.bench import Bench
 from harness.bench.recorder import Recorder
 from harness.errors import LogError, MissingExtra
 from harness.evidence.environment import describe_software
+from harness.logs.exactness import beside, forget
 
 RECORDINGS = Path("reports") / "recordings"
 """Where recordings go, below the root directory; with ``--alluredir`` they are attached instead."""
@@ -107,8 +108,17 @@ class Recorders:
 _TOLD = ("vehicle-harness", "Python", "system")
 
 
+def with_exactness(path: Path) -> list[Path]:
+    """A recording and the file beside it that says how exact it is, if there is one."""
+    return [each for each in (path, beside(path)) if each == path or each.exists()]
+
+
 def _renamed(path: Path, name: str) -> Path:
     try:
+        if beside(path).exists():
+            beside(path).replace(beside(path.with_name(name)))
+        else:
+            forget(path.with_name(name))  # what an earlier run has left
         return path.replace(path.with_name(name))
     except OSError as error:
         raise LogError(f"recording {path} cannot be called {name}: {error.strerror or error}") from error

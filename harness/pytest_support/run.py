@@ -21,7 +21,7 @@ from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.bench_faults import explained
 from harness.pytest_support.labels import known_requirements
-from harness.pytest_support.recorders import Recorders
+from harness.pytest_support.recorders import Recorders, with_exactness
 from harness.pytest_support.recordings import as_skip, recording_of
 from harness.pytest_support.replay import replay_command
 from harness.pytest_support.requirements import requirement_ids, requirements_of
@@ -251,8 +251,9 @@ class Run:
             if self.allure is None:
                 self.recordings.append(path.relative_to(self.config.rootpath).as_posix())
             else:
-                self.allure.recording(path.name, path.read_bytes())
-                path.unlink()
+                for each in with_exactness(path):
+                    self.allure.recording(each.name, each.read_bytes())
+                    each.unlink()
 
     def _end_recordings(self, red: bool) -> None:
         """The test's fixtures have ended too: of a test that came to no verdict the recordings are still running."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -14,7 +12,6 @@ from harness import ms
 from harness.bench import Bench
 from harness.bench.accounting import QUIET_NS, Accounting, Lateness
 from harness.bench.expectation import Judge
-from harness.bench.live import Live
 from harness.bench.traffic import Traffic
 from harness.errors import Inconclusive, UnitError
 from harness.frames import Frame, Received
@@ -153,8 +150,7 @@ def test_what_comes_later_than_that_did_not(lamp: Bench, claim: Callable[[Bench,
 
 
 def test_a_frame_just_after_a_silence_may_have_broken_it(lamp: Bench) -> None:
-    live = SimpleNamespace(accounting=Accounting({"can": 2 * MS}), end=lambda: None)
-    lamp.world.live = cast(Live, live)
+    lamp.world.accounting = Accounting({"can": 2 * MS})
     lamp.wait(95 * ms)
     lamp.silent("Pedals", during=1 * ms)
     lamp.wait(8 * ms)

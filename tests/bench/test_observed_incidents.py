@@ -7,8 +7,9 @@ from typing import cast
 import pytest
 
 from harness.bench.accounting import Accounting
+from harness.bench.doubts import DECIDED_NS
 from harness.bench.file import Policy
-from harness.bench.observed import DECIDED_NS, ObservedIncidents
+from harness.bench.observed import ObservedIncidents
 from harness.bench.outcomes import Summary
 from harness.errors import IntegrityError
 from harness.evidence.events import Event

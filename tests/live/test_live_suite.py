@@ -211,8 +211,9 @@ def test_a_recording_can_be_judged(car: Car, over_udp: Path) -> None:
         [sys.executable, "-m", "harness.cli", "check", str(recording), "--bench", str(bench)],
         capture_output=True, text=True, cwd=car.folder, check=False,
     )  # fmt: skip
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert checked.returncode in (0, 3), checked.stdout + checked.stderr  # what a busy machine made late is a doubt
     assert "E2E protection" in checked.stdout and "FAILED" not in checked.stdout
+    assert "recorded on a real bench: times are known to within" in checked.stdout
 
 
 def test_some_nodes_here_and_some_there(car: Car) -> None:

@@ -80,8 +80,8 @@ def lengths() -> Mapping[str, Callable[[Frame], int]]:
     return {name: of(times) for name, times in BIT_TIMES.items()}
 
 
-def checks(limits: ContractLimits) -> list[Check]:
-    return contract_checks(rules(), limits, lengths(), KNOWN)
+def checks(limits: ContractLimits, early: int = 0) -> list[Check]:
+    return contract_checks(rules(), limits, lengths(), KNOWN, early=early)
 
 
 @dataclass
@@ -101,6 +101,7 @@ class Faults:
     remote: float = 0.0
     uncopied: float = 0.0
     crowded: float = 0.0
+    ahead: float = 0.0
 
 
 @dataclass
@@ -175,6 +176,8 @@ class Car:
             copy = bytearray(8)
             rules()[4].protector.protect(copy, counter)  # type: ignore[union-attr]
             delay = 3 * MS + rng.randrange(2) if self._happens("late") else MS
+            if self.faults.ahead and self._happens("ahead"):
+                delay = -rng.randrange(min(time, 2 * MS) + 1)  # stamped by another adapter
             self._add("b", time + delay, Frame(COPY.id, bytes(copy)))
 
 

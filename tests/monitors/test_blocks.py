@@ -39,9 +39,9 @@ def durations(channel: str) -> Callable[[Frame, NDArray[np.uint8]], NDArray[np.i
 
 
 def columns(
-    seen: list[Seen], cuts: list[int], limits: ContractLimits, end: int
+    seen: list[Seen], cuts: list[int], limits: ContractLimits, end: int, early: int = 0
 ) -> tuple[list[Violation], list[Outcome]]:
-    contract = ContractColumns(checks(limits), {name: durations(name) for name in CHANNELS}, KNOWN)
+    contract = ContractColumns(checks(limits, early), {name: durations(name) for name in CHANNELS}, KNOWN)
     contract.begin(0)
     found = []
     edges = [0, *sorted(cut % (len(seen) + 1) for cut in cuts), len(seen)]
@@ -55,9 +55,9 @@ def order(violations: list[Violation]) -> list[tuple[object, ...]]:
     return sorted((each.time, each.kind, each.check, each.actual, each.start) for each in violations)
 
 
-def agree(seen: list[Seen], cuts: list[int], limits: ContractLimits, end: int) -> list[Outcome]:
-    online, expected = fold(checks(limits), seen, 0, end)
-    found, outcomes = columns(seen, cuts, limits, end)
+def agree(seen: list[Seen], cuts: list[int], limits: ContractLimits, end: int, early: int = 0) -> list[Outcome]:
+    online, expected = fold(checks(limits, early), seen, 0, end)
+    found, outcomes = columns(seen, cuts, limits, end, early)
     for one, other in zip(expected, outcomes, strict=True):
         assert other == one
     strange = {each.title for each in checks(limits) if isinstance(each, KnownFrames)}
@@ -71,6 +71,23 @@ def agree(seen: list[Seen], cuts: list[int], limits: ContractLimits, end: int) -
 @given(st.integers(0, 1 << 30), FAULTS, st.lists(st.integers(0, 1 << 20), max_size=6), st.booleans())
 def test_folds_and_columns_agree(seed: int, faults: Faults, cuts: list[int], sleeps: bool) -> None:
     agree(Car(seed, faults).drive(), cuts, replace(LIMITS, network_sleeps=sleeps), 1100 * MS)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1 << 30), st.lists(st.integers(0, 1 << 20), max_size=6), st.booleans(), OFTEN)
+def test_copies_that_another_adapter_has_stamped_too_early_are_found_alike(
+    seed: int, cuts: list[int], sleeps: bool, often: float
+) -> None:
+    faults = Faults(ahead=0.3, uncopied=often, crc=often, sleep=often, late=often)
+    limits = replace(LIMITS, network_sleeps=sleeps)
+    agree(Car(seed, faults).drive(), cuts, limits, 1100 * MS, early=MS)
+
+
+def test_copies_stamped_too_early_are_found_alike_one_frame_a_block() -> None:
+    seen = Car(3, Faults(ahead=0.5)).drive()[:300]
+    outcomes = agree(seen, list(range(len(seen))), LIMITS, seen[-1].time, early=2 * MS)
+    (latency,) = [each for each in outcomes if each.check.startswith("latency")]
+    assert latency.count == 0 and dict(latency.statistics)["copies"] > "20"
 
 
 @pytest.mark.parametrize("name", list(Faults.__dataclass_fields__))

@@ -32,7 +32,7 @@ class Bench:
         loop = SimpleNamespace(now=10 * S, failure=None)
         file = SimpleNamespace(late_limit=8 * MS)
         self.world = SimpleNamespace(
-            live=self, used=set(used), loop=loop, blueprint=SimpleNamespace(file=file)
+            live=self, accounting=self.accounting, used=set(used), loop=loop, blueprint=SimpleNamespace(file=file)
         )  # fmt: skip
         self.loop = loop
 

@@ -8,6 +8,8 @@ import signal
 import pytest
 from plugin_project import Outcome, Project
 
+from harness.logs.exactness import read_exactness
+
 BENCH = """
 name = "mixed"
 
@@ -258,3 +260,33 @@ def test_what_comes_up_at_the_very_end_is_told_once(live: Project) -> None:
     outcome = judged(live, "def test_a(bench):\n    bench.set('HazardSwitch', 'On')\n")
     assert verdicts(outcome) == {"test_a": "error"}
     assert "hazard is not wired at t = " in outcome.flat and "also in this world" not in outcome.out
+
+
+RECORDED = """
+def test_a(bench):
+    bench.wait(100 * ms)
+    assert 0
+"""
+
+
+def test_a_recording_says_how_exact_it_is(live: Project) -> None:
+    live.suite(RECORDED)
+    outcome = live.run("--bench", "bench/mixed.toml", "--record", "failed")
+    folder = live.folder / "reports" / "recordings"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "suites-test_it-test_a.blf", "suites-test_it-test_a.blf.exactness"
+    ], outcome.out  # fmt: skip
+    told = read_exactness(folder / "suites-test_it-test_a.blf")
+    assert told is not None and told.stamps["can"] > 0 and set(told.own) == {"LAMP", "PEDAL"}
+    assert {each.kind for each in told.late} >= {"channel", "nodes"}
+
+
+def test_both_are_attached_or_neither_is_left(live: Project) -> None:
+    live.suite(RECORDED)
+    outcome = live.run("--bench", "bench/mixed.toml", allure=True)
+    attached = [each["name"] for each in outcome.results["test_a"]["attachments"]]
+    assert [name for name in attached if name.startswith("suites-test_it")] == [
+        "suites-test_it-test_a.blf", "suites-test_it-test_a.blf.exactness"
+    ]  # fmt: skip
+    live.run("--bench", "bench/mixed.toml", "--record", "none")
+    assert list((live.folder / "reports" / "recordings").iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -329,3 +330,59 @@ def test_what_is_no_recording(with_drive: Project) -> None:
     (with_drive.folder / "text.blf").write_text("This is no recording.\n")
     outcome = with_drive.run("suites", "--trace", "text.blf")
     assert outcome.code == 1 and "text.blf" in outcome.flat and "LogError" in outcome.flat
+
+
+# -- recordings of a real bench ---------------------------------------------------------------------------------------
+
+WATCHES = """
+def test_contract(bench):
+    with bench.watch(bus_contract(without=["silence", "load"])):
+        bench.wait(1900 * ms)
+
+def test_property(bench):
+    with bench.watch("always(Level < 30 * percent)"):
+        bench.wait(1900 * ms)
+
+def test_span(bench):
+    bench.wait(1900 * ms)
+    assert max(bench.traffic("Lamps").gaps) <= 25 * ms
+
+def test_counter(bench):
+    bench.wait(1900 * ms)
+    assert len(bench.traffic("Lamps").frames) == 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "verdicts"),
+    [
+        (None, ["failed", "failed", "failed", "failed"]),
+        (8, ["inconclusive", "failed", "inconclusive", "failed"]),
+        (30, ["inconclusive"] * 4),
+    ],
+)
+def test_the_recording_of_a_bench_is_as_exact_as_that_was(
+    project: Project, drive: Path, late_ms: int | None, verdicts: list[str]
+) -> None:
+    from harness.logs.exactness import Exactness, Late, beside, text_of
+    from harness.logs.reading import open_log
+
+    seen = list(open_log(drive, channels={"can": "1"}).frames())
+    late = next(each for each in seen if each.frame.id == 300 and each.time > 500_000_000)
+    moved = [each._replace(time=each.time + 7_000_000 * (each is late)) for each in seen]
+    path = write(project.folder / "drive.blf", sorted(moved, key=lambda each: each.time))
+    if late_ms is not None:
+        steps = [Late("channel", "can", at * 1_000_000, worst * 1_000_000) for at, worst in ((480, late_ms), (560, 0))]
+        beside(path).write_text(text_of(Exactness({"can": 50_000}, late=tuple(steps))))
+    project.suite(WATCHES)
+    outcome = project.run("suites", "--trace", "drive.blf", "--evidence", "evidence.json")
+    tests = json.loads((project.folder / "evidence.json").read_text())["tests"]
+    found = {each["node"].partition("::")[2]: each["verdict"] for each in tests}
+    names = ("test_contract", "test_property", "test_span", "test_counter")
+    assert found == dict(zip(names, verdicts, strict=True)), outcome.out
+
+
+def test_a_damaged_file_beside_a_recording_is_named(with_drive: Project) -> None:
+    (with_drive.folder / "drive.blf.exactness").write_text("nonsense\n")
+    outcome = with_drive.run("suites", "--trace", "drive.blf")
+    assert outcome.code == 1 and "drive.blf.exactness, which says how exactly drive.blf was measured" in outcome.flat
