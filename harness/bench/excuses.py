@@ -45,14 +45,20 @@ class Excuses:
             for plan in plans
         }
         self._switched: list[tuple[int, str]] = []  # when the test switched which node
+        self._switching: set[str] = set()  # real nodes that are about to be switched
         self._alone: dict[str, int] = {}  # since when a channel has nobody to acknowledge
         self._was_alone: dict[str, int] = {}  # until when it had nobody
         self.forced: set[str] = set()
         """Messages (``channel.Message``) that the test has sent values outside their range in."""
 
+    def switching(self, node: str) -> None:
+        """The test has asked for a real node to be switched: that takes a moment, which ends with :meth:`switch`."""
+        self._switching.add(node)
+
     def switch(self, node: str) -> None:
         """The test has just switched a node."""
         now = self._world.loop.now
+        self._switching.discard(node)
         self._switched.append((now, node))
         for name, channel in self._world.channels.items():
             if sum(each.powered for each in channel.bus.controllers) < 2:
@@ -153,7 +159,8 @@ class Excuses:
             if node == sender and violation.start - slack < time <= violation.time
         ]
         gateway = self._senders.get(f"{violation.channel}.{violation.message}", "")
-        if self._is_off(sender, channel) or (not own and self._is_off(gateway, channel)):
+        concerned = [sender] if own else [sender, gateway]
+        if any(node in self._switching or self._is_off(node, channel) for node in concerned):
             found.append(violation.time)
         late = violation.kind in _LATE
         for each in self._disturbances:

@@ -9,7 +9,7 @@ from harness.adapter.stimulation import Operation
 from harness.bench.file import NodeState
 from harness.bench.still import still
 from harness.bus.port import ErrorState
-from harness.errors import Blocked, ConfigError
+from harness.errors import Blocked, ConfigError, HarnessError
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
@@ -114,14 +114,26 @@ class NodeControl:
             served = world.live.served if world.live is not None else None
             if served is None or asked is None:
                 raise Blocked(f"{what} of {self.name}: the node is real and nothing on this bench can do that")
+            self._bench.excuses.switching(self.name)
             self._resetting(True)
-            _, at = served.ask(asked, self.name)
+            try:
+                _, at = served.ask(asked, self.name)
+            except HarnessError:
+                self._is_over()
+                raise
+            for controller in self._node.controllers.values():
+                controller.power(asked is not Operation.POWER_OFF)
             # What it sent before may still be on its way on another channel.
-            world.loop.after(RESET_GRACE_NS, lambda: self._resetting(False))
+            world.loop.after(RESET_GRACE_NS, self._is_over)
             self._bench.stimulated(f"{what} of {self.name}", (), at=at)
         else:
             self._bench.stimulated(f"{what} of {self.name}", ())
             world.loop.call(switch)
+            self._bench.excuses.switch(self.name)
+
+    def _is_over(self) -> None:
+        """A real node has been switched."""
+        self._resetting(False)
         self._bench.excuses.switch(self.name)
 
     def _resetting(self, on: bool) -> None:
