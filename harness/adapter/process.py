@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from harness.adapter.commands import Begin, Close, Closed, Command, End, Open, Opened, Recover, Refused
@@ -223,7 +222,8 @@ def main() -> int:
     """Open the adapter as the first command says, and serve it."""
     for number in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, number):
-            # Ctrl-C goes to all processes of a terminal: what it means is decided in the test process.
+            # They go to all processes of a terminal, of a container, of a runner's job: what they mean is decided in
+            # the test process, which needs its channels until the bench is safe. This one ends when it is told to.
             signal.signal(getattr(signal, number), signal.SIG_IGN)
     token = sys.stdin.buffer.read(TOKEN_BYTES)
     connection = Connection(connect(sys.argv[1], token), slice_s=10.0, patience_s=None)
@@ -240,13 +240,6 @@ def main() -> int:
         return 0
     scheduling = hurry()
     process = ChannelProcess(connection, opening, plans, driver)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        process.ending = True
-
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, stop)
-    signal.signal(signal.SIGTERM, stop)
     settle()
     connection.send(Opened(driver.capabilities, scheduling))
     return process.run()

@@ -122,6 +122,7 @@ def test_ctrl_c_ends_fixtures_while_the_bench_is_there(live: Project, body: str)
 def test_a_signal_ends_the_run_whatever_the_test_makes_of_it(live: Project, body: str) -> None:
     outcome = ended(live, body, signal.SIGTERM)
     assert outcome.code == 128 + signal.SIGTERM, outcome.out
+    assert (live.folder / "undone").exists(), outcome.out
     assert "the run was ended by SIGTERM" in outcome.flat
     assert "mixed: safe state confirmed: can silent" in outcome.flat
     assert "INTERNALERROR" not in outcome.out
