@@ -238,9 +238,11 @@ class Bench:
         cycle_ns: int = 0,
         signals: tuple[str, ...] = (),
         at: int | None = None,
+        gradual: bool = False,
     ) -> Stimulus:
         """Note a stimulus; from now on ``within`` counts from it. signals: what it changes, by path. at: None: now."""
-        self.latest = Stimulus(title, self.world.loop.now if at is None else at, deliveries, cycle_ns)
+        at = self.world.loop.now if at is None else at
+        self.latest = Stimulus(title, at, deliveries, cycle_ns, gradual=gradual)
         self.journal.append(Event(self.world.loop.now, kind, title, signals=signals))
         return self.latest
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.adapter.stimulation import Operation
 from harness.bench.signal import value_text
+from harness.bench.stimulus import Confirmed
 from harness.errors import Blocked
 from harness.plant import Plant
 from harness.units import Quantity
@@ -23,8 +24,8 @@ class BenchPlant:
     """The plant as a test sees it: reading a role gives its number, setting one is a stimulus.
 
     Its filling is what this process simulates, the plant of a served vehicle, or for a voltage a power supply; a role
-    without any blocks the test. While a supply is spoken to, the world goes on; a voltage that it makes counts from the
-    call, though it comes a little later.
+    without any blocks the test. While a supply is spoken to, the world goes on; a voltage that it makes took effect at
+    some instant from the call to the supply's confirmation, 10 to 100 ms later.
     """
 
     def __init__(self, bench: Bench, plant: Plant) -> None:
@@ -59,7 +60,10 @@ class BenchPlant:
         if supply is not None:
             called = self.world.loop.now
             supply.set_voltage(number)
-            self._bench.stimulated(f"set plant {role} = {value_text(number, unit)}", (), kind="plant", at=called)
+            confirmed = self.world.loop.present
+            self.world.loop.run_until(confirmed)
+            title = f"set plant {role} = {value_text(number, unit)}"
+            self._bench.stimulated(title, (Confirmed(confirmed),), kind="plant", at=called, gradual=True)
         elif served is None:
             with self.world.loop.held():
                 self.world.loop.call(partial(self._plant.__setitem__, role, number))

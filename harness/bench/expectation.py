@@ -2,7 +2,9 @@
 
 ``within`` counts from the end of the first frame that carries the test's latest stimulus (from the call where there is
 none; for a plant value from the instant it took effect). Every sample since that point counts, also one that came
-before ``expect()`` was called. The limit is inclusive.
+before ``expect()`` was called. The limit is inclusive. Where an instrument took its time for the stimulus, the instant
+lies between call and confirmation: an answer counts from the call on, one is *late* only when it is so from the
+confirmation, and what lies between is *inconclusive*.
 """
 
 from __future__ import annotations
@@ -78,8 +80,10 @@ class Judge:
 
     def expect(self, predicate: Predicate, within: int, after: Stimulus | int | None) -> Result:
         """Demand that the predicate holds at some instant from the reference point to ``within`` ns after it."""
-        since = self.reference(after)
-        deadline = since + within
+        reference = self.reference(after)
+        deadline = reference + within
+        spread = after.spread_ns if isinstance(after, Stimulus) else 0
+        since = reference - spread
         # A frame that carries the stimulus is younger than the call, so what changes with it has changed anew.
         watch = self._watch(predicate, since, edge=isinstance(after, Stimulus) and after.at < since)
         try:
@@ -90,7 +94,7 @@ class Judge:
             uncertainty = self._uncertainty(since, at)
             if watch.satisfied_at is None and uncertainty:
                 self._doubt_order(predicate, since, within, uncertainty)
-            return self._judge_expect(predicate, watch, since, within, after, uncertainty)
+            return self._judge_expect(predicate, watch, reference, within, after, uncertainty)
         finally:
             watch.close()
 
@@ -98,18 +102,20 @@ class Judge:
         self,
         predicate: Predicate,
         watch: Watch,
-        since: int,
+        reference: int,
         within: int,
         after: Stimulus | int | None,
         uncertainty: int,
     ) -> Result:
         claim = f"expect {predicate.describe()} within {time_text(within)}"
-        at = watch.satisfied_at
+        at, since = watch.satisfied_at, watch.since
+        spread = reference - since
         # What held already at the reference point is no matter of time.
-        if at is not None and at > since and abs(since + within - at) < uncertainty:
-            self._doubt(predicate, claim, f"after {time_text(at - since)}", since, at, uncertainty)
+        if at is not None and at > since and -uncertainty < at - since - within < uncertainty + spread:
+            self._doubt(predicate, claim, f"after {time_text(at - since)}", since, at, uncertainty + spread, spread)
         if at is not None and at <= since + within:
-            latency = Uncertain(at - since, uncertainty) if uncertainty else Measured(at - since)
+            known = uncertainty + spread
+            latency = Uncertain(at - since, known) if known else Measured(at - since)
             seen = _line(at, watch.satisfied_by, watch.units)
             result = Result(Verdict.PASSED, Duration(at), latency, Measured(within) - latency, seen)
             what = claims.reaction(predicate, since, within, at, seen)
@@ -224,12 +230,15 @@ class Judge:
         finally:
             early.close()
 
-    def _doubt(self, predicate: Predicate, claim: str, seen: str, since: int, at: int, uncertainty: int) -> NoReturn:
+    def _doubt(
+        self, predicate: Predicate, claim: str, seen: str, since: int, at: int, uncertainty: int, spread: int = 0
+    ) -> NoReturn:
         """End inconclusive what is decided by less than what was measured."""
-        assert self._accounting is not None
         why = f"{seen}, but that is known to within {rough_text(uncertainty)} only"
         self._cannot_tell(predicate, claim, why, at, since)
-        raise Inconclusive(f"{claim}: {why} ({self._accounting.text(since, at)})")
+        parts = [f"the instrument took {rough_text(spread)} for the stimulus"] if spread else []
+        parts += [self._accounting.text(since, at)] if self._accounting is not None else []
+        raise Inconclusive(f"{claim}: {why} ({'; '.join(parts)})")
 
     def _cannot_tell(self, predicate: Predicate, claim: str, why: str, time: int, since: int) -> None:
         unknown = Result(Verdict.INCONCLUSIVE, Duration(time), Measured(time - since), None, why)

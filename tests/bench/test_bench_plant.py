@@ -43,4 +43,5 @@ def test_the_world_goes_on_while_a_supply_is_spoken_to(lamp: Bench, monkeypatch:
     assert lamp.plant["temperature"] == 12.0
     assert supply.stood == [False, False]
     assert lamp.latest is not None
-    assert (lamp.latest.delivered, lamp.now) == (50 * ms, 70 * ms), "it counts from the call"
+    assert (lamp.latest.at, lamp.latest.delivered, lamp.now) == (50 * ms, 70 * ms, 70 * ms)
+    assert lamp.latest.spread_ns == 20 * ms, "it took effect somewhere between call and confirmation"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from harness.bench import Bench, Silence
+from harness.bench.stimulus import Confirmed
 from harness.errors import ExpectationFailed, Inconclusive, PredicateTruthError, SignalError, SimulationError, UnitError
 from harness.evidence.verdicts import Verdict
-from harness.units import Duration, V, ms, percent, s
+from harness.units import Duration, Uncertain, V, ms, percent, s
 
 
 def test_within_counts_from_the_end_of_the_stimulating_frame(lamp: Bench) -> None:
@@ -98,6 +100,32 @@ def test_a_plant_value_counts_from_the_instant_it_is_set(lamp: Bench) -> None:
     lamp.wait(7 * ms)
     lamp.plant["temperature"] = 25.0
     assert lamp.latest is not None and lamp.latest.delivered == 7 * ms
+
+
+@pytest.mark.parametrize(
+    ("within", "verdict"), [(60, "passed"), (59, "inconclusive"), (31, "inconclusive"), (29, "failed")]
+)
+def test_what_an_instrument_does_takes_effect_between_call_and_confirmation(
+    lamp: Bench, within: int, verdict: str
+) -> None:
+    lamp.wait(100 * ms)
+    lamp.set("BrakePedal", 40)
+    on = int(lamp.expect(lamp.signal("BrakeLamp") == "On", within=80 * ms).time)
+    lamp.stimulated("set plant", (Confirmed(on - 30 * ms),), at=on - 60 * ms, gradual=True)
+    lamp.wait(50 * ms)
+    wanted: type[Exception] | None = {"inconclusive": Inconclusive, "failed": ExpectationFailed}.get(verdict)
+    with pytest.raises(wanted) if wanted else nullcontext():
+        result = lamp.expect(lamp.signal("BrakeLamp") == "On", within=within * ms)
+        assert isinstance(result.latency, Uncertain)
+        assert (result.latency, result.latency.uncertainty_ns) == (60 * ms, 30 * ms)
+
+
+def test_stays_after_an_instruments_stimulus_begins_with_its_confirmation(lamp: Bench) -> None:
+    lamp.wait(100 * ms)
+    lamp.set("BrakePedal", 40)
+    on = int(lamp.expect(lamp.signal("BrakeLamp") == "On", within=80 * ms).time)
+    stimulus = lamp.stimulated("set plant", (Confirmed(on),), at=on - 60 * ms, gradual=True)
+    assert lamp.stays(lamp.signal("BrakeLamp") == "On", during=100 * ms, after=stimulus)
 
 
 def test_a_stimulus_that_never_reaches_the_bus_is_no_pass(lamp: Bench) -> None:

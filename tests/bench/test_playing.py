@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from harness import Bench, V, ms
+from harness import Bench, V, ms, s
+from harness.bench.playing import Begun
 from harness.errors import Blocked, HarnessError
+from harness.instruments.playing import Played, PlayReport
 from harness.instruments.profile import Profile
 
 DIP = Profile.of("dip", [(0 * ms, 12 * V), (15 * ms, 6 * V), (40 * ms, 12 * V)])
@@ -48,6 +52,17 @@ def test_a_role_of_the_plant_follows_the_profile(bench: Bench) -> None:
     assert player.done
     assert seen == [(15.0, 6.0), (40.0, 12.0)]
     assert bench.plant["supply_voltage"] == 12
+
+
+def test_on_a_supply_it_counts_from_the_first_set_point_that_was_confirmed() -> None:
+    def told(*played: Played) -> Any:
+        return SimpleNamespace(report=PlayReport(DIP, played))
+
+    late = Played(15 * ms, 6.0, 40 * ms)
+    assert Begun(told(), 1 * s).delivered is None
+    assert Begun(told(Played(0, 12.0, None)), 1 * s).delivered is None
+    assert Begun(told(Played(0, 12.0, None), late), 1 * s).delivered == 1 * s + 55 * ms
+    assert Begun(told(Played(0, 12.0, 30 * ms), late), 1 * s).delivered == 1 * s + 30 * ms
 
 
 def test_what_nothing_makes_blocks(bench: Bench) -> None:
