@@ -22,7 +22,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
-from harness.errors import HarnessError, SimulationError, WaitInCallbackError
+from harness.errors import Blocked, HarnessError, SimulationError, WaitInCallbackError
 from harness.units import time_text
 
 
@@ -131,6 +131,9 @@ class Loop:
         """Nanoseconds since the world began."""
         self.failure: HarnessError | None = None
         """The first error that a callback raised. It stops the world: every later wait raises it again."""
+        self.interrupted: HarnessError | None = None
+        """That Ctrl-C, or a signal that ends the run, came while a callback ran, and cut it off. The world goes on, so
+        that a test's end can tidy up with it; but what it says from here on is not worth a verdict."""
         self._heap: list[Event] = []
         self._sequence = count().__next__
         self._instant = -1  # in which the last timer without delay was started
@@ -205,12 +208,12 @@ class Loop:
             return stop is not None and stop()
         heap = self._heap
         wake: Event = (time, WAKE, -1, _wake, None)  # the first of its phase
-        heappush(heap, wake)
         self._stop = stop
         self._waits = True
         callback: Callable[[Any], object] = _wake
         self._current = callback
         try:
+            heappush(heap, wake)
             if stop is None:
                 while True:
                     self.now, _, _, callback, argument = heappop(heap)
@@ -231,6 +234,9 @@ class Loop:
                 self._current = callback
                 callback(argument)
         except BaseException as error:  # noqa: BLE001  # raised again
+            if wake in heap:
+                heap.remove(wake)
+                heapify(heap)
             self._fail(error, callback)
         finally:
             self._current = None
@@ -255,13 +261,17 @@ class Loop:
 
     def _fail(self, error: BaseException, callback: Callable[..., object]) -> NoReturn:
         """Stop the world, and raise what the test is to see."""
+        if isinstance(error, KeyboardInterrupt):
+            text = f"{name_of(callback)} was cut off at {self}: the run was interrupted"
+            self.interrupted = self.interrupted or Blocked(text)
+            raise error
         failure = error if isinstance(error, HarnessError) else None
         if failure is None:
             place = _place(error) or name_of(callback)
             failure = SimulationError(f"{place} raised {type(error).__name__}: {error} at {self}")
             failure.__cause__ = error
         self.failure = self.failure or failure
-        # Ctrl-C, pytest.skip() and the like go on to those whom they concern.
+        # pytest.skip() and the like go on to those whom they concern.
         raise failure if isinstance(error, Exception) else error
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.errors import SimulationError, WaitInCallbackError
+from harness.errors import Blocked, SimulationError, WaitInCallbackError
 from harness.loop import DEADLINE, DELIVER, MODEL, WAKE
 from harness.wall import WallLoop
 
@@ -35,6 +35,27 @@ def test_time_passes_by_itself(loop: WallLoop) -> None:
     ran = threading.Event()
     loop.after(2 * MS, ran.set)
     assert ran.wait(10)  # nobody waits in the loop
+
+
+def test_ctrl_c_in_a_callback_cuts_it_off_and_the_world_goes_on() -> None:
+    """It comes in the test's thread, which may be the one that runs what is due."""
+    clock = ManualClock()
+    ran: list[int] = []
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with WallLoop(clock) as loop, loop.held():
+        loop.after(2 * MS, interrupted)
+        loop.every(1 * MS, lambda: ran.append(loop.now))
+        clock.ns += 3 * MS
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until(10 * MS)
+        assert loop.failure is None and isinstance(loop.interrupted, Blocked)
+        assert "was cut off at t = 2 ms: the run was interrupted" in str(loop.interrupted)
+        clock.ns += 7 * MS
+        assert loop.run_until(8 * MS) is False
+        assert ran == [number * MS for number in range(1, 11)]
 
 
 def test_a_wait_takes_its_time(loop: WallLoop) -> None:

@@ -406,6 +406,6 @@ class Bench:
 
     def check(self) -> None:
         """Raise the first incident that this world has seen, if any: nothing may be lost, also not in a bare except."""
-        failure = self.world.loop.failure or next(iter([*self.incidents.raised, *self.incidents.doubts]), None)
-        if failure is not None:
+        loop = self.world.loop
+        for failure in filter(None, (loop.failure, *self.incidents.raised, loop.interrupted, *self.incidents.doubts)):
             raise failure

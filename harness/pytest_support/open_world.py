@@ -67,9 +67,10 @@ class OpenWorld:
 
     def _failures(self) -> list[HarnessError]:
         failures = list(self.bench.incidents.raised)
-        stopped = self.bench.world.loop.failure
-        if stopped is not None and not any(stopped is each for each in failures):
-            failures.append(stopped)
+        loop = self.bench.world.loop
+        for stopped in (loop.failure, loop.interrupted):
+            if stopped is not None and not any(stopped is each for each in failures):
+                failures.append(stopped)
         return failures
 
     def take_doubt(self) -> HarnessError | None:
@@ -86,8 +87,8 @@ class OpenWorld:
             self.bench.incidents.begin_test()
         if isinstance(loop.failure, StimulatesRecording):
             loop.failure = None  # nothing has happened to the recording
-        elif loop.failure is not None and self.bench.world.stopped is None:
-            first = str(loop.failure).splitlines()[0]
+        elif (stopped := loop.failure or loop.interrupted) is not None and self.bench.world.stopped is None:
+            first = str(stopped).splitlines()[0]
             loop.failure = self.bench.world.stopped = Blocked(f"this world was stopped in an earlier test: {first}")
             self.take_failures()
 

@@ -91,6 +91,12 @@ def test_a(open_bench, number):
         finally:
             undo(bench)
 """
+IN_A_MODEL = """
+def test_a(bench, undoing):
+    bench.world.plant.on_change("lamp_failed", lambda on: come(NUMBER))
+    bench.plant["lamp_failed"] = 1
+    bench.wait(60 * s)
+"""
 SETS_UP = "def test_a(sets_up): pass\n"
 TEARS_DOWN = "def test_a(tears_down): pass\n"
 OTHER = "def test_b(): Path('another').touch()\n"
@@ -108,7 +114,7 @@ def ended(project: Project, body: str, number: int) -> Outcome:
     return project.run("--bench", "bench/mixed.toml", "-W", "error")
 
 
-@pytest.mark.parametrize("body", [WAITS, CATCHES, PROPERTY, SETS_UP, TEARS_DOWN])
+@pytest.mark.parametrize("body", [WAITS, CATCHES, PROPERTY, IN_A_MODEL, SETS_UP, TEARS_DOWN])
 def test_ctrl_c_ends_fixtures_while_the_bench_is_there(live: Project, body: str) -> None:
     outcome = ended(live, body, signal.SIGINT)
     assert outcome.code == 2, outcome.out
@@ -118,7 +124,7 @@ def test_ctrl_c_ends_fixtures_while_the_bench_is_there(live: Project, body: str)
     assert not (live.folder / "another").exists()
 
 
-@pytest.mark.parametrize("body", [WAITS, CATCHES, PROPERTY, SETS_UP, TEARS_DOWN])
+@pytest.mark.parametrize("body", [WAITS, CATCHES, PROPERTY, IN_A_MODEL, SETS_UP, TEARS_DOWN])
 def test_a_signal_ends_the_run_whatever_the_test_makes_of_it(live: Project, body: str) -> None:
     outcome = ended(live, body, signal.SIGTERM)
     assert outcome.code == 128 + signal.SIGTERM, outcome.out
@@ -127,6 +133,22 @@ def test_a_signal_ends_the_run_whatever_the_test_makes_of_it(live: Project, body
     assert "mixed: safe state confirmed: can silent" in outcome.flat
     assert "INTERNALERROR" not in outcome.out
     assert not (live.folder / "another").exists()
+
+
+def test_whoever_catches_ctrl_c_in_a_callback_is_not_passed(live: Project) -> None:
+    outcome = judged(
+        live,
+        "import os, signal\n\n"
+        "def test_a(bench):\n"
+        "    bench.world.plant.on_change('lamp_failed', lambda on: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    try:\n"
+        "        bench.plant['lamp_failed'] = 1\n"
+        "    except KeyboardInterrupt:\n"
+        "        pass\n"
+        "    bench.wait(50 * ms)\n",
+    )
+    assert verdicts(outcome) == {"test_a": "blocked"}
+    assert "was cut off at t = " in outcome.flat, outcome.out
 
 
 PROCESSES = """
