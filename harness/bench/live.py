@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.bench.accounting import Accounting
 from harness.bench.file import NodeState
 from harness.bench.following import FollowingLoop
+from harness.bench.left_out import note_left_out
 from harness.bench.live_bus import LiveBus
 from harness.bench.served import Served, renew
 from harness.errors import Blocked, HarnessError, InstrumentError
@@ -53,6 +54,7 @@ class Live:
         """Whether the device is to be reset for this world."""
         self._buses: dict[str, LiveBus] = {}
         self._journal: list[Event] = []
+        self._doubts: list[HarnessError] = []
         self._origin = 0
         self._sent: dict[str, Statistics] | None = None  # what was sent, when the world is over
         rig.check()
@@ -84,6 +86,7 @@ class Live:
             accounting=self.accounting,
             served=self.served,
             note=self.note,
+            left_out=lambda missed: note_left_out(missed, plan, self.rig.file.monitors.limits, self._doubts),
         )
         return bus
 
@@ -104,7 +107,7 @@ class Live:
             line = lines[self.rig.file.served]
             since = renew(line, [each for each in lines.values() if each is not line])
         self._origin = origin = since.get(self.rig.file.served or "", clock_ns())
-        self._journal = world.journal
+        self._journal, self._doubts = world.journal, world.incidents.doubts
         self.rig.live = self
         self.loop.start_at(origin)
         for name, bus in self._buses.items():

@@ -70,7 +70,7 @@ class LiveBus(HeardBus):
     known: the messages of its databases by key. senders: which node sends an identifier, by the databases: real frames
     do not tell. talks: whether a real node sends here cyclically. ours: identifiers that this bench sends itself, and
     for whom; one that comes from somebody else means two senders. served: takes the answers to stimulation
-    frames; None without a served vehicle.
+    frames; None without a served vehicle. left_out: told of frames of ours that were not sent.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class LiveBus(HeardBus):
         accounting: Accounting,
         served: Served | None,
         note: Callable[[str], object],
+        left_out: Callable[[Missed], object],
     ) -> None:
         super().__init__(loop, channel, bitrate=bitrate, data_bitrate=data_bitrate, lengths=lengths)
         self.line = line
@@ -100,7 +101,7 @@ class LiveBus(HeardBus):
         self._talks = talks
         self._accounting = accounting
         self._served = served
-        self._note = note
+        self._note, self._left_out = note, left_out
         self._origin = 0
         self._since = 0
         self._by_name: dict[str, Controller] = {}
@@ -186,6 +187,7 @@ class LiveBus(HeardBus):
             self._note(f"{self._where}: {item.text}")
         elif isinstance(item, Missed):
             self._note(f"{self._where}: {item.cycles} frames of {item.message} were not sent in time, and left out")
+            self._left_out(item)
         elif isinstance(item, Reopened):
             self._note(f"{self._where}: the adapter is there again")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.adapter.items import Batch, Heard, Report, Sent, Trouble
+from harness.adapter.items import Batch, Heard, Missed, Report, Sent, Trouble
 from harness.adapter.spec import AdapterSpec
 from harness.bench.accounting import Accounting
 from harness.bench.following import FollowingLoop
@@ -27,6 +27,7 @@ class Line:
     def __init__(self) -> None:
         self.applied: list[Report] = []
         self.heard = False
+        self.left_out: list[Missed] = []
         self.sink: Callable[[Batch], object] | None = None
         self.adapter = SimpleNamespace(
             apply=lambda item, now: self.applied.append(item),
@@ -60,6 +61,7 @@ def bus(line: Line, loop: FollowingLoop) -> LiveBus:
     return LiveBus(
         loop, "can", unused, bitrate=500_000, data_bitrate=None, lengths=Lengths(BitTimes(500_000, None)), known={},
         senders={0x12C: "LAMP"}, talks=True, accounting=Accounting({"can": 0}), served=None, note=lambda text: None,
+        left_out=line.left_out.append,
     )  # fmt: skip
 
 
@@ -81,6 +83,16 @@ def test_a_report_may_be_later_than_what_its_batch_declares_complete(
     line.report(origin + 3 * MS)
     loop.run_until(3 * MS)
     assert [(rx.time, rx.sender) for rx in seen] == [(2 * MS, "PEDAL")] and len(line.applied) == 1
+
+
+def test_frames_of_ours_that_were_left_out_are_told_as_they_are_noted(
+    bus: LiveBus, line: Line, loop: FollowingLoop
+) -> None:
+    origin, _ = begun(bus, loop)
+    missed = Missed(origin, "PEDAL", "Pedals", 3)
+    line.report(origin + MS, missed)
+    loop.run_until(MS)
+    assert line.left_out == [missed]
 
 
 def test_what_was_heard_before_the_world_began_is_not_its_own(bus: LiveBus, line: Line, loop: FollowingLoop) -> None:

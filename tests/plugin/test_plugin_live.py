@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import pytest
@@ -27,6 +28,9 @@ model = "lamp_model:Garage"
 
 [tester]
 late_limit = "60 s"                    # however busy this machine is
+
+[monitors]
+absolute = "60 s"
 """
 
 ENDING = """
@@ -199,6 +203,23 @@ def test_what_a_frame_said_before_the_bench_was_lost_is_the_products(live: Proje
         "        os.kill(channel_process(), signal.SIGKILL)\n",
     )
     assert verdicts(outcome) == {"test_a": "failed"}
+
+
+def test_what_a_device_did_with_a_broken_rest_bus_says_nothing(live: Project) -> None:
+    body = (
+        "def test_a(bench):\n"
+        "    bench.wait(50 * ms)\n"
+        "    os.kill(channel_process(), signal.SIGSTOP)\n"
+        "    time.sleep(0.3)\n"
+        "    os.kill(channel_process(), signal.SIGCONT)\n"
+        "    bench.wait(100 * ms)\n"
+    )
+    bench = (live.folder / "bench/mixed.toml").read_text()
+    live.write("bench/narrow.toml", bench.replace('absolute = "60 s"', ""))
+    outcome = judged(live, body, bench="bench/narrow.toml")
+    assert verdicts(outcome) == {"test_a": "inconclusive"}
+    assert re.search(r"left out frames of its own \(.*\d+ of can.Pedals", outcome.flat), outcome.out
+    assert verdicts(judged(live, body)) == {"test_a": "passed"}, "its cycle permits that"
 
 
 def test_one_world_at_a_time(live: Project) -> None:
