@@ -8,6 +8,7 @@ from typing import Any
 
 import can
 
+from harness.adapter.options import check_options
 from harness.adapter.refusals import text_of
 from harness.adapter.spec import AdapterSpec
 from harness.adapter.traits import Traits
@@ -77,6 +78,7 @@ def open_bus(spec: AdapterSpec, traits: Traits) -> Opened:
             f"channel {spec.channel!r}: python-can has no interface {spec.interface!r}"
             f"{nearest(spec.interface, can.VALID_INTERFACES)}; it has {known}"
         )
+    check_options(spec, _OWN_OPTIONS)
     chosen = arguments(spec, traits)
     wants_echo = traits.echo != "none" and all(chosen.get(name) for name in traits.echo_options)
     try:

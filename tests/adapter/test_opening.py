@@ -14,6 +14,7 @@ from can.interfaces import BACKENDS
 from harness.adapter import opening
 from harness.adapter.driver import Driver
 from harness.adapter.opening import arguments, open_bus
+from harness.adapter.options import check_options, known_options
 from harness.adapter.spec import AdapterSpec
 from harness.adapter.traits import INTERFACES, traits_of
 from harness.errors import AdapterError, ConfigError, MissingExtra
@@ -117,6 +118,65 @@ def test_no_configuration_of_the_machine_gets_in(monkeypatch: pytest.MonkeyPatch
     driver = Driver(AdapterSpec("body", "virtual", "no configuration", 500_000))
     assert driver.capabilities.echo and not driver._channel.bus.preserve_timestamps  # type: ignore[attr-defined]
     driver.close()
+
+
+# -- options that nobody knows -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("interface", "option", "hint"),
+    [
+        ("slcan", "bitrat", "'bitrate'"),
+        ("udp_multicast", "prot", "'port'"),
+        ("virtual", "recieve_own_messages", "'receive_own_messages'"),
+        ("pcan", "nom_brb", "'nom_brp'"),
+        ("slcan", "sample_pint", "'sample_point'"),
+        ("socketcan", "xyz", ""),
+    ],
+)
+def test_an_option_that_the_interface_would_swallow(interface: str, option: str, hint: str) -> None:
+    spec = AdapterSpec("body", interface, "x", 500_000, options={option: 5})
+    with pytest.raises(ConfigError) as caught:
+        open_bus(spec, traits_of(interface))
+    text = str(caught.value)
+    assert text.startswith(f"channel 'body': python-can's interface {interface!r} has no option {option!r}")
+    assert hint in text and ("did you mean" in text) is bool(hint)
+
+
+@pytest.mark.parametrize("interface", sorted(INTERFACES))
+def test_what_we_ask_for_ourselves_is_known(interface: str) -> None:
+    known, traits = known_options(interface), traits_of(interface)
+    spec = CLASSIC if traits.fd == "none" else FD
+    assert known is None or set(asked(spec, interface, listen_only=True)) <= known
+
+
+def test_former_names_and_such_as_are_looked_up_are_known() -> None:
+    known = known_options("slcan")
+    assert known is not None and {"ttyBaudrate", "tty_baudrate", "btr", "timing", "can_filters"} <= known
+
+
+class Foreign(can.BusABC):
+    """A constructor of somebody else, who may hand its options to a library."""
+
+    def __init__(self, channel: object, **options: object) -> None:
+        super().__init__(channel)
+
+
+class Strict(can.BusABC):
+    """One that says what it takes."""
+
+    def __init__(self, channel: object, speed: int = 0) -> None:
+        super().__init__(channel)
+
+
+def test_where_it_cannot_be_told_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BACKENDS, "foreign", (__name__, "Foreign"))
+    monkeypatch.setitem(BACKENDS, "strict", (__name__, "Strict"))
+    monkeypatch.setitem(BACKENDS, "gone", ("there_is_no_such_module", "Bus"))
+    assert known_options("strict") == {"speed"}
+    for interface in ("foreign", "gone", "there is none"):
+        assert known_options(interface) is None
+        check_options(AdapterSpec("body", interface, "x", 500_000, options={"whatever": 5}))
 
 
 # -- what is said ------------------------------------------------------------------------------------------------------
