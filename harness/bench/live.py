@@ -58,8 +58,10 @@ class Live:
         self._origin = 0
         self._sent: dict[str, Statistics] | None = None  # what was sent, when the world is over
         rig.check()
+        with rig.refusal.trying():
+            for line in rig.lines.values():
+                line.adapter.open()  # anew, when its process died in an earlier test
         for line in rig.lines.values():
-            line.adapter.open()  # anew, when its process died in an earlier test
             line.begin()
 
     def _settle(self) -> None:

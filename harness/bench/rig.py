@@ -12,6 +12,7 @@ from harness.adapter.client import Adapter
 from harness.adapter.line import Line
 from harness.adapter.statistics import Account
 from harness.bench.file import BenchFile, NodeState
+from harness.bench.refusal import Refusal
 from harness.bench.served import greet
 from harness.errors import AdapterError, InstrumentError
 from harness.instruments.guarding import Watchdog, WatchdogResult, watchdog_result
@@ -51,6 +52,8 @@ class Rig:
         self.module = ""
         """The file of the test that is running."""
         self._wait_ns, self._progress, self._command = wait_ns, progress, command
+        self.refusal = Refusal()
+        """Of what is opened anew for a world."""
         self.instruments = Instruments()
         self.live: Live | None = None
         """The world that is running."""

@@ -16,6 +16,7 @@ import pytest
 
 from harness.bench import Blueprint
 from harness.bench.live_spec import is_live
+from harness.bench.refusal import Refusal
 from harness.errors import Blocked, UnitError
 from harness.lease import PROGRESS_NS, Holder
 from harness.units import Duration, minute, parse_duration, rough_text, time_text
@@ -43,6 +44,7 @@ class Rigs:
     ended_by: int = 0
     """The signal that has ended the run; 0: none."""
     _rigs: dict[Path, Rig] = field(default_factory=dict)
+    _refusals: dict[Path, Refusal] = field(default_factory=dict)
     _handlers: dict[signal.Signals, Any] = field(default_factory=dict)
 
     def of(self, blueprint: Blueprint) -> Rig:
@@ -59,7 +61,8 @@ class Rigs:
             from harness.bench.rig import Rig  # opens adapters: what virtual time does not need
 
             self._end_on_signals()
-            rig = Rig(blueprint, wait_ns=self.wait_ns, progress=self._waits, command=command).open()
+            with self._refusals.setdefault(path, Refusal()).trying():
+                rig = Rig(blueprint, wait_ns=self.wait_ns, progress=self._waits, command=command).open()
             self._rigs[path] = rig
             if rig.past is not None:
                 self.tell(f"bench {rig.file.name}: {rig.past}")

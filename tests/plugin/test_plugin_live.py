@@ -222,6 +222,16 @@ def test_what_a_device_did_with_a_broken_rest_bus_says_nothing(live: Project) ->
     assert verdicts(judged(live, body)) == {"test_a": "passed"}, "its cycle permits that"
 
 
+def test_an_adapter_that_is_not_there_is_not_tried_by_every_test(live: Project) -> None:
+    bench = (live.folder / "bench/mixed.toml").read_text()
+    live.write("bench/none.toml", bench.replace('"virtual"', '"slcan"').replace('channel = "', 'channel = "/none'))
+    tests = {f"test_{number}": "blocked" for number in range(3)}
+    outcome = judged(live, "\n".join(f"def {name}(bench): pass\n" for name in tests), bench="bench/none.toml")
+    assert verdicts(outcome) == tests
+    evidence = json.loads((live.folder / "evidence.json").read_text())["tests"]
+    assert ["it is tried again after 5 s" in each["message"] for each in evidence] == [False, True, True]
+
+
 def test_one_world_at_a_time(live: Project) -> None:
     outcome = judged(
         live,
