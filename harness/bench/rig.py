@@ -87,7 +87,7 @@ class Rig:
                     self.lines[spec.name] = Line(adapter)
                     self._safety.add(_Silence(spec.name, adapter))
             for instrument in self.instruments:
-                self._safety.add(instrument)
+                self._safety.add(_Safe(instrument.name, self.instruments))
             if self.file.served is not None:
                 self.lines[self.file.served].begin()
                 greet(self.lines[self.file.served])
@@ -124,12 +124,15 @@ class Rig:
         return nodes
 
     def check(self) -> None:
-        """A world is going to begin: see that the watchdog watches, and let consoles forget what they printed before.
+        """A world is going to begin: see that the watchdog watches, open anew what was unplugged meanwhile, and let
+        consoles forget what they printed before.
 
         Raises :class:`~harness.errors.InstrumentError`.
         """
         if self._watchdog is not None:
             self._watchdog.check()
+        with self.refusal.trying():
+            self.instruments.renew()
         for instrument in self.instruments:
             if instrument.role == CONSOLE:
                 self.instruments.console(instrument.name).forget()
@@ -217,6 +220,18 @@ class _Silence:
         if not self._adapter.close():
             raise AdapterError(f"the channel process of {self._adapter.spec} did not confirm that the bus is silent")
         return "silent"
+
+
+class _Safe:
+    """The safe state of an instrument, whichever object stands for it by then."""
+
+    def __init__(self, name: str, instruments: Instruments) -> None:
+        self.name = name
+        self._instruments = instruments
+
+    def safe(self) -> str:
+        """Reach it; see :meth:`harness.instruments.roles.Instrument.safe`."""
+        return self._instruments[self.name].safe()
 
 
 def resources(file: BenchFile) -> tuple[str, ...]:

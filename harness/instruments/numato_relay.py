@@ -120,6 +120,11 @@ class NumatoRelay:
             raise self._wrong(question, "on or off", repr("\n".join(lines)), f"has the board a relay {found.relay}?")
         return "closed" if (lines == ["on"]) is not found.normally_closed else "open"
 
+    @property
+    def lost(self) -> str:
+        """See :attr:`harness.instruments.roles.Instrument.lost`."""
+        return self._port.lost
+
     def check(self) -> None:
         """See :meth:`harness.instruments.roles.Instrument.check`."""
         for name in self.contacts:

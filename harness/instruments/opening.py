@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import cast
 
@@ -30,11 +31,15 @@ def _ignore(*_: object) -> None:
 class Instruments:
     """What stands on the bench beside the bus, in the order of the bench file.
 
-    Raises :class:`~harness.errors.Blocked` when a test asks for what this bench does not have.
+    again: how to open each anew, by name. Raises :class:`~harness.errors.Blocked` when a test asks for what this bench
+    does not have.
     """
 
-    def __init__(self, instruments: Sequence[Instrument] = ()) -> None:
+    def __init__(
+        self, instruments: Sequence[Instrument] = (), again: Mapping[str, Callable[[], Instrument]] | None = None
+    ) -> None:
         self._all = {each.name: each for each in instruments}
+        self._again = again or {}
 
     def __iter__(self) -> Iterator[Instrument]:
         return iter(self._all.values())
@@ -87,6 +92,17 @@ class Instruments:
         for each in self:
             each.check()
 
+    def renew(self) -> None:
+        """Open anew what is :attr:`lost <harness.instruments.roles.Instrument.lost>`: it may be plugged in again.
+
+        Raises :class:`~harness.errors.InstrumentError` for one that is not.
+        """
+        for name, each in self._all.items():
+            if getattr(each, "lost", "") and name in self._again:  # a third party's driver may not know the word
+                with suppress(InstrumentError):
+                    each.disconnect()
+                self._all[name] = self._again[name]()
+
     def disconnect(self) -> None:
         """Close all ports and leave the instruments as they are; may be called twice."""
         for each in self:
@@ -111,12 +127,17 @@ def open_instruments(
     on_failure: an instrument's name, and the error with which its reader has ended. They are called from any thread.
     """
     opened: list[Instrument] = []
+    again = {
+        spec.name: partial(
+            open_instrument, spec, Hooks(note, partial(on_line, spec.name), partial(on_failure, spec.name))
+        )
+        for spec in specs
+    }
     try:
         for spec in specs:
-            hooks = Hooks(note, partial(on_line, spec.name), partial(on_failure, spec.name))
-            opened.append(open_instrument(spec, hooks))
+            opened.append(again[spec.name]())
             note(f"{spec.name}: {opened[-1].identity or spec.driver} on {spec.port}")
     except BaseException:
         Instruments(opened).disconnect()
         raise
-    return Instruments(opened)
+    return Instruments(opened, again)

@@ -37,6 +37,10 @@ class Instrument(Protocol):
     def identity(self) -> str:
         """What it says it is (the answer to ``*IDN?``); empty when it does not say."""
 
+    @property
+    def lost(self) -> str:
+        """Why it can be reached no more until it is opened anew, as after it was unplugged; "" while it can."""
+
     def check(self) -> None:
         """Raise unless it is still there, and in the state into which it was brought last.
 

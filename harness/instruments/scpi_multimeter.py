@@ -57,6 +57,11 @@ class ScpiMultimeter:
         """See :meth:`harness.instruments.roles.Multimeter.resistance`."""
         return self._measured("MEAS:RES?", "ohm")
 
+    @property
+    def lost(self) -> str:
+        """See :attr:`harness.instruments.roles.Instrument.lost`."""
+        return self._port.lost
+
     def check(self) -> None:
         """See :meth:`harness.instruments.roles.Instrument.check`."""
         identity = self._scpi.ask("*IDN?", repr(self.identity))

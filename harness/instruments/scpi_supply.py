@@ -107,6 +107,11 @@ class ScpiSupply:
         """See :meth:`harness.instruments.roles.PowerSupply.current`."""
         return self._measured("MEAS:CURR?", "A")
 
+    @property
+    def lost(self) -> str:
+        """See :attr:`harness.instruments.roles.Instrument.lost`."""
+        return self._port.lost
+
     def check(self) -> None:
         """See :meth:`harness.instruments.roles.Instrument.check`."""
         with self._port.held():

@@ -113,6 +113,11 @@ class SerialConsole:
         self._port.write(text.encode(self._encoding))
         self._hooks.note(f"{self.name}: typed {text!r}")
 
+    @property
+    def lost(self) -> str:
+        """See :attr:`harness.instruments.roles.Instrument.lost`."""
+        return str(self._failure or "") or self._port.lost
+
     def check(self) -> None:
         """See :meth:`harness.instruments.roles.Instrument.check`."""
         with self._changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from emulated import console_spec, relay_spec, supply_spec
 from harness.errors import Blocked, InstrumentError
 from harness.instruments import Instruments, InstrumentSpec, open_instrument, open_instruments
 from harness.units import s
+from harness.wall import clock_ns
 
 pytest.importorskip("serial", reason="instruments need pyserial")
 emulators = pytest.importorskip("harness.instruments.emulators", reason="pseudo-terminals exist on POSIX only")
@@ -109,4 +111,29 @@ def test_a_check_names_the_one_that_is_not_as_it_was_left(rig: Rig) -> None:
     rig.relay.reset()
     with pytest.raises(InstrumentError, match=r"^relay on .*was the board reset"):
         instruments.check()
+    instruments.disconnect()
+
+
+def test_what_was_unplugged_is_opened_anew(rig: Rig) -> None:
+    instruments = open_instruments(rig.specs)
+    before = {each.name: each for each in instruments}
+    emulated = {"supply": rig.supply, "relay": rig.relay, "meter": rig.meter, "ecu": rig.ecu}
+    for emulator in emulated.values():
+        emulator.unplug()
+    for each in instruments:
+        until = clock_ns() + 30_000_000_000
+        while not each.lost and clock_ns() < until:  # the console's reader finds out by itself
+            with suppress(InstrumentError):
+                each.check()
+        assert each.lost
+    with pytest.raises(InstrumentError, match="cannot be opened"):
+        instruments.renew()
+    for emulator in emulated.values():
+        emulator.plug()
+    instruments.renew()
+    instruments.check()
+    assert not any(each is before[each.name] or each.lost for each in instruments)
+    now = list(instruments)
+    instruments.renew()
+    assert list(instruments) == now, "what is there stays as it is"
     instruments.disconnect()
