@@ -65,7 +65,15 @@ def _world(record: WorldRecord, root: Path) -> dict[str, Any]:
         "recording": None if recording is None else {"file": shown_path(recording[0], root), "sha256": recording[1]},
         "frames_sha256": record.hashes,
         "bus_load": dict(record.loads),
+        "exactness": _exactness(record),
     }
+
+
+def _exactness(record: WorldRecord) -> dict[str, Any] | None:
+    if record.exactness is None:
+        return None
+    known, parts = record.exactness
+    return {"uncertainty_ns": known, "parts": dict(parts)}
 
 
 def _check(event: Event) -> dict[str, Any]:
@@ -125,14 +133,18 @@ def evidence(
     benches: Sequence[Mapping[str, Any]],
     requirements: Sequence[Mapping[str, Any]],
     tests: Sequence[Mapping[str, Any]],
+    safe_states: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """A whole run. tests: of each ``node``, ``verdict``, ``requirements`` and more, see the schema."""
+    """A whole run. tests: of each ``node``, ``verdict``, ``requirements`` and more, see the schema. safe_states: how
+    each real bench was left.
+    """
     found = [test["verdict"] for test in tests]
     return {
         "version": VERSION,
         "title": title,
         "software": dict(software),
         "benches": list(benches),
+        "safe_states": list(safe_states),
         "verdicts": {each.value: found.count(each.value) for each in Verdict},
         "requirements": list(requirements),
         "tests": list(tests),

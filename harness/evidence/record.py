@@ -26,6 +26,7 @@ class WorldRecord:
     recording: the file that the world was fed from, and its SHA-256; None for a simulated world. loads: mean bus load
     since the test began by channel, 0 to 1; empty where nobody asked. protective: counters and checksums, by path
     ``channel.Message.Signal``, which nobody wants to read. live: whether it ran on the wall clock, on real channels.
+    exactness: to within what times are known there, ns, and its parts by name; None where every instant is exact.
     """
 
     name: str
@@ -39,6 +40,7 @@ class WorldRecord:
     loads: Mapping[str, float] = field(default_factory=dict)
     protective: frozenset[str] = frozenset()
     live: bool = False
+    exactness: tuple[int, Mapping[str, str]] | None = None
 
     @property
     def world(self) -> str:

@@ -135,12 +135,16 @@ class Share:
         networks = {name: channel.network for name, channel in bench.world.channels.items()}
         recording = bench.world.recording
         events = self.events
+        exactness = None
         if bench.world.live is not None:
             title, details = bench.world.live.tester(self.since)
             events = [*events, Event(bench.world.loop.now, "note", title, details=details)]
+            exactness = bench.world.live.accounting.uncertainty(self.since, bench.world.loop.now), dict(details)
         elif bench.world.accounting is not None:
-            known = rough_text(bench.world.accounting.uncertainty(self.since, bench.world.loop.now))
-            events = [*events, Event(bench.world.loop.now, "note", f"recording: times are known to within {known}")]
+            known = bench.world.accounting.uncertainty(self.since, bench.world.loop.now)
+            text = f"recording: times are known to within {rough_text(known)}"
+            events = [*events, Event(bench.world.loop.now, "note", text)]
+            exactness = known, {}
         return WorldRecord(
             name=bench.name,
             path=bench.world.blueprint.file.path,
@@ -153,6 +157,7 @@ class Share:
             recording=None if recording is None else (recording.path, recording.sha256),
             loads=self._loads() if loads and recording is None else {},
             protective=bench.world.blueprint.protective,
+            exactness=exactness,
         )
 
     def _loads(self) -> dict[str, float]:

@@ -43,6 +43,8 @@ class Rigs:
     """The file of the test that is running."""
     ended_by: int = 0
     """The signal that has ended the run; 0: none."""
+    safe_states: list[dict[str, Any]] = field(default_factory=list)
+    """How each bench was left, for ``evidence.json``; filled by :meth:`close`."""
     _rigs: dict[Path, Rig] = field(default_factory=dict)
     _refusals: dict[Path, Refusal] = field(default_factory=dict)
     _handlers: dict[signal.Signals, Any] = field(default_factory=dict)
@@ -81,7 +83,7 @@ class Rigs:
                 stack.callback(signal.signal, signals, handler)
             self._handlers.clear()
             for rig in rigs:
-                stack.callback(_close, rig, found)
+                stack.callback(_close, rig, found, self.safe_states)
         return found
 
     def _end_on_signals(self) -> None:
@@ -108,13 +110,14 @@ class Rigs:
             self.tell(f"waiting for {resource}, which {holder} has (at most {time_text(self.wait_ns)})")
 
 
-def _close(rig: Rig, found: list[str]) -> None:
+def _close(rig: Rig, found: list[str], safe_states: list[dict[str, Any]]) -> None:
     found += [f"{rig.file.name}, {channel}: {total}" for channel, total in rig.totals.items()]
     if rig.served_late_ns:
         found.append(f"{rig.file.name}, served vehicle: up to {rough_text(rig.served_late_ns)} late")
     with suppress(KeyboardInterrupt):  # the run is ending, and what a second one asks for has been done
         rig.close()
     found.append(f"{rig.file.name}: {rig.report}")
+    safe_states.append({"bench": rig.file.name, "confirmed": rig.report.confirmed, "text": str(rig.report)})
 
 
 def rigs_of(config: pytest.Config) -> Rigs:

@@ -351,6 +351,7 @@ class Run:
             "recordings": self.recordings,
             "benches": self.benches,
             "safe_states": self.safe_states,
+            "left": self.worlds.rigs.safe_states,
         }
 
     @pytest.hookimpl(tryfirst=True)

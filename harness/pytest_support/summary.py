@@ -40,6 +40,8 @@ class Summary:
         self.recordings: list[str] = []
         self.benches: dict[str, dict[str, Any]] = {}
         self.safe_states: list[str] = []
+        self.left: list[dict[str, Any]] = []
+        """How real benches were left, for ``evidence.json``."""
         self.tests: dict[str, dict[str, Any]] = {}
         """What ``evidence.json`` says of each test, by node, in a run that writes it."""
         self.collected: dict[str, tuple[int, str]] = {}
@@ -88,6 +90,7 @@ class Summary:
         self.recordings += output["recordings"]
         self.benches |= output["benches"]
         self.safe_states += output["safe_states"]
+        self.left += output["left"]
 
     # -- hooks -----------------------------------------------------------------------------------------------------
 
@@ -145,6 +148,7 @@ class Summary:
             benches=[self.benches[each] for each in sorted(self.benches)],
             requirements=rows,
             tests=tests,
+            safe_states=self.left,
         )
         write_evidence(path, run)
 

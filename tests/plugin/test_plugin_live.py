@@ -9,6 +9,7 @@ import signal
 import pytest
 from plugin_project import Outcome, Project
 
+from harness.evidence.json_sink import schema
 from harness.logs.exactness import read_exactness
 
 BENCH = """
@@ -230,6 +231,17 @@ def test_an_adapter_that_is_not_there_is_not_tried_by_every_test(live: Project) 
     assert verdicts(outcome) == tests
     evidence = json.loads((live.folder / "evidence.json").read_text())["tests"]
     assert ["it is tried again after 5 s" in each["message"] for each in evidence] == [False, True, True]
+
+
+def test_the_evidence_tells_how_exact_the_bench_was_and_how_it_was_left(live: Project) -> None:
+    judged(live, "def test_a(bench):\n    bench.wait(100 * ms)\n")
+    run = json.loads((live.folder / "evidence.json").read_text())
+    (world,) = run["tests"][0]["worlds"]
+    assert world["exactness"]["uncertainty_ns"] > 0
+    assert {"can, sent", "can, received", "can, process"} <= set(world["exactness"]["parts"])
+    assert run["safe_states"] == [{"bench": "mixed", "confirmed": True, "text": "safe state confirmed: can silent"}]
+    jsonschema = pytest.importorskip("jsonschema")
+    assert list(jsonschema.Draft202012Validator(schema()).iter_errors(run)) == []
 
 
 def test_one_world_at_a_time(live: Project) -> None:
