@@ -130,6 +130,11 @@ class WallLoop(Loop):
             finally:
                 self._held -= 1
 
+    @property
+    def holding(self) -> bool:
+        """Whether somebody keeps the world still (:meth:`held`), which a wait would undo."""
+        return self._held > 0
+
     # -- what the loop's users call --------------------------------------------------------------------------------
 
     def post(self, time: int, phase: int, callback: Callable[[Any], object], argument: Any) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from harness.errors import HarnessError
 from harness.frames import Received
 from harness.units import Duration, Measured, Uncertain
 
 if TYPE_CHECKING:
+    from harness.bench.accounting import Accounting
     from harness.bench.world import World
+    from harness.wall import WallLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,24 @@ class Traffic:
         return [Uncertain(rx.time, off(rx.time, rx.time)) for rx in self.frames]
 
 
+class _Known:
+    """How far instants of a world may be off. When that is asked first, it waits for what everybody knows up to then:
+    a served vehicle says only now and then how late it was. A world that the test holds still stays so.
+    """
+
+    def __init__(self, loop: WallLoop, accounting: Accounting) -> None:
+        self._loop, self._accounting = loop, accounting
+        self._settled = False
+
+    def uncertainty(self, since: int, until: int) -> int:
+        """Between two instants, ns."""
+        if not self._settled and not self._loop.holding:
+            self._settled = True
+            with suppress(HarnessError):  # the world's failure, which is raised anyway
+                self._accounting.settle()
+        return self._accounting.uncertainty(since, until)
+
+
 def _with_extremes(spans: Sequence[Uncertain]) -> tuple[Uncertain, ...]:
     if not spans:
         return ()
@@ -86,6 +108,8 @@ def traffic(world: World, name: str) -> Traffic:
     Raises :class:`~harness.errors.UnknownSignalError` with the nearest message.
     """
     uncertainty = None if world.accounting is None else world.accounting.uncertainty
+    if world.live is not None:
+        uncertainty = _Known(world.live.loop, world.live.accounting).uncertainty
     if name in world.channels:
         frames = tuple(world.channel(name).network.trace.frames)
         return Traffic(name, name, "", None, False, 0, (), frames, uncertainty)

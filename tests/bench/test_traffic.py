@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from harness.bench import Bench
+from harness.bench.accounting import Accounting
+from harness.bench.traffic import traffic
 from harness.errors import BusError, ConfigError, UnknownSignalError
 from harness.units import Duration, ms, percent
+from harness.wall import WallLoop
 
 
 def test_a_message_says_who_sends_it_and_how(lamp: Bench) -> None:
@@ -28,6 +33,28 @@ def test_frames_times_and_gaps(lamp: Bench) -> None:
     assert len(pedals.gaps) == len(pedals.frames) - 1
     # Its counter and checksum change the number of stuff bits from frame to frame.
     assert all(abs(gap - 10 * ms) < 0.03 * ms for gap in pedals.gaps)
+
+
+def test_how_exact_times_are_is_asked_when_everybody_has_told(lamp: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A served vehicle says twenty times a second how late it was."""
+    lamp.wait(95 * ms)
+    accounting = Accounting({"can": 1_000}, ["served vehicle"])
+    asked: list[int] = []
+
+    def settle() -> None:
+        asked.append(1)
+        accounting.served["served vehicle"].note(95_000_000, 7_000_000)
+
+    accounting.settle = settle
+    live = SimpleNamespace(accounting=accounting, loop=WallLoop())
+    monkeypatch.setattr(lamp.world, "live", live)
+    with live.loop.held():
+        assert traffic(lamp.world, "Pedals").times[-1].uncertainty_ns == 1_000, "it stands still"
+    pedals = traffic(lamp.world, "Pedals")
+    assert len(pedals.frames) > 8 and asked == []
+    assert [each.uncertainty_ns for each in pedals.times] == [7_001_000] * len(pedals.frames)
+    assert pedals.since(50 * ms).gaps[0].uncertainty_ns == 14_002_000
+    assert asked == [1]
 
 
 def test_since_counts_the_instant_itself(lamp: Bench) -> None:
