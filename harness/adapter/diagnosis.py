@@ -121,7 +121,7 @@ class Diagnosis:
             self.overruns += 1
             self.lost += item.lost
         elif isinstance(item, Trouble):
-            if item.fatal and not self._trouble:
+            if (item.fatal or item.lost) and not self._trouble:
                 self._trouble = item.text
         elif isinstance(item, Reopened):
             self.state, self._state_since, self._refused = ErrorState.ACTIVE, item.time, 0
@@ -203,7 +203,8 @@ class Diagnosis:
 
     def _first(self, rules: Iterable[Callable[[], str]]) -> str | None:
         found = next(filter(None, (rule() for rule in rules)), None)
-        return f"{self.channel}: {found}" if found else None
+        named = found is None or f"channel {self.channel!r}" in found
+        return found if named else f"{self.channel}: {found}"
 
     def _told(self) -> str:
         return self._trouble

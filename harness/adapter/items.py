@@ -94,12 +94,14 @@ class Trouble(NamedTuple):
     """The bench's own fault, in words. fatal: what the world sees can no longer be trusted, so it has to end.
 
     broken: it is an exception in our own code or in a test's, and not the fault of adapter, process or bus.
+    lost: the adapter is gone, until :class:`Reopened`: what is on the bus meanwhile is not heard.
     """
 
     time: int
     text: str
     fatal: bool
     broken: bool = False
+    lost: bool = False
 
 
 class Reopened(NamedTuple):

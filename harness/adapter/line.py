@@ -50,8 +50,12 @@ class Line:
             self._come_back()
         self._begin()
         with self._changed:
-            lost = any(isinstance(item, Trouble) and item.fatal for item in self._items())
-            if not lost or not self._changed.wait_for(self._is_back, RETURN_S):
+            lost = [item for item in self._items() if isinstance(item, Trouble) and (item.fatal or item.lost)]
+            if not lost:
+                return
+            if not self._changed.wait_for(self._is_back, RETURN_S):
+                if not any(item.fatal for item in lost):  # else the world itself finds it
+                    raise self._gone(lost[0])
                 return
         self._begin()
 
@@ -72,7 +76,7 @@ class Line:
         self.release()
         with self._changed:
             self._waiting.clear()
-        self.adapter.begin(clock_ns(), self._take)
+        self.adapter.begin(clock_ns(), self._take, reconnect=self.adapter.spec.reconnect)
 
     def _items(self) -> Iterator[Report]:
         return (item for batch in self._waiting for item in batch.items)
@@ -115,8 +119,8 @@ class Line:
             while True:
                 for number, batch in enumerate(self._waiting[seen:], seen):
                     for place, item in enumerate(batch.items):
-                        if isinstance(item, Trouble) and item.fatal:
-                            raise AdapterLost(f"{self.adapter.spec}: {item.text}")
+                        if isinstance(item, Trouble) and (item.fatal or item.lost):
+                            raise self._gone(item)
                         answer = found(item.frame) if isinstance(item, Heard) else None
                         if answer is not None:
                             if forget:
@@ -128,6 +132,10 @@ class Line:
                 if left <= 0:
                     raise Blocked(f"no answer on {self.adapter.spec} within {time_text(timeout_ns)}")
                 self._changed.wait(left / 1e9)
+
+    def _gone(self, trouble: Trouble) -> AdapterLost:
+        where = str(self.adapter.spec)
+        return AdapterLost(trouble.text if where in trouble.text else f"{where}: {trouble.text}")
 
     def _take(self, batch: Batch) -> None:
         with self._changed:

@@ -159,7 +159,7 @@ class ChannelProcess:
         self._outbox.put(Done(clock_ns(), (command.ticket,)))
         if self._receiver.lost:
             world.output.lost = True
-            self._outbox.put(Trouble(clock_ns(), f"{self._receiver.lost} (still)", not command.reconnect))
+            self._outbox.put(Trouble(clock_ns(), f"{self._receiver.lost} (still)", not command.reconnect, lost=True))
 
     def _end_world(self) -> None:
         if self._world is not None:

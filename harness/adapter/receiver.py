@@ -132,7 +132,7 @@ class Receiver:
             self.lost = text
             if self.output is not None:
                 self.output.lost = True
-            self._outbox.put(Trouble(self._clock(), text, not self.reconnect))
+            self._outbox.put(Trouble(self._clock(), text, not self.reconnect, lost=True))
 
     def _find_again(self) -> None:
         look_at = self._clock() + REOPEN_NS

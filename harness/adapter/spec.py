@@ -18,7 +18,8 @@ class AdapterSpec:
     bitrate, data_bitrate: bit/s; data_bitrate None: classic CAN only. options: further keyword arguments of
     python-can's interface; they win over everything that the harness would choose itself. cyclic: who sends purely
     cyclic messages, the channel process or the kernel (``socketcan`` alone). listen_only: hear and never send, not even
-    acknowledge, where the interface can (:attr:`Capabilities.listen_only` says whether it does).
+    acknowledge, where the interface can (:attr:`Capabilities.listen_only` says whether it does). reconnect: a world
+    goes on when the adapter is lost in it and found again.
 
     >>> print(AdapterSpec("powertrain", "slcan", "/dev/ttyACM0", 500_000))
     slcan:/dev/ttyACM0
@@ -32,6 +33,7 @@ class AdapterSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     cyclic: Literal["process", "kernel"] = "process"
     listen_only: bool = False
+    reconnect: bool = False
 
     @property
     def fd(self) -> bool:

@@ -89,6 +89,7 @@ class Live:
             served=self.served,
             note=self.note,
             left_out=lambda missed: note_left_out(missed, plan, self.rig.file.monitors.limits, self._doubts),
+            doubt=lambda doubt: self._doubts.append(doubt),
         )
         return bus
 

@@ -70,7 +70,8 @@ class LiveBus(HeardBus):
     known: the messages of its databases by key. senders: which node sends an identifier, by the databases: real frames
     do not tell. talks: whether a real node sends here cyclically. ours: identifiers that this bench sends itself, and
     for whom; one that comes from somebody else means two senders. served: takes the answers to stimulation
-    frames; None without a served vehicle. left_out: told of frames of ours that were not sent.
+    frames; None without a served vehicle. left_out: told of frames of ours that were not sent. doubt: gets
+    why no test can pass that is running now.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class LiveBus(HeardBus):
         served: Served | None,
         note: Callable[[str], object],
         left_out: Callable[[Missed], object],
+        doubt: Callable[[Inconclusive], object],
     ) -> None:
         super().__init__(loop, channel, bitrate=bitrate, data_bitrate=data_bitrate, lengths=lengths)
         self.line = line
@@ -101,7 +103,7 @@ class LiveBus(HeardBus):
         self._talks = talks
         self._accounting = accounting
         self._served = served
-        self._note, self._left_out = note, left_out
+        self._note, self._left_out, self._doubt = note, left_out, doubt
         self._origin = 0
         self._since = 0
         self._by_name: dict[str, Controller] = {}
@@ -141,7 +143,7 @@ class LiveBus(HeardBus):
             if isinstance(item, Trouble) and item.fatal:
                 # The process may be what is stopped, and then time stands, too.
                 what = SimulationError if item.broken else AdapterLost
-                self._live.fail(what(f"{self._where}: {item.text}"))
+                self._live.fail(what(self._told(item.text)))
                 return
         due: list[Due] = [
             (max(0, item.time - origin), self._item, item) for item in batch.items if item.time >= self._since
@@ -184,12 +186,16 @@ class LiveBus(HeardBus):
                 f"{f' ({item.text})' if item.text else ''}, so what came meanwhile cannot be told"
             )
         elif isinstance(item, Trouble):
-            self._note(f"{self._where}: {item.text}")
+            self._note(self._told(item.text))
+            if item.lost:
+                self._lost(item.text)
         elif isinstance(item, Missed):
             self._note(f"{self._where}: {item.cycles} frames of {item.message} were not sent in time, and left out")
             self._left_out(item)
         elif isinstance(item, Reopened):
             self._note(f"{self._where}: the adapter is there again")
+            if self._served is not None:
+                self._served.forgive()
 
     def _is_stimulation(self, item: Report) -> bool:
         """Whether it is a stimulation frame, which is not the vehicle's; an answer is taken here."""
@@ -198,6 +204,15 @@ class LiveBus(HeardBus):
         if isinstance(item, Sent):
             return Request.of(item.frame) is not None
         return self._served.hear(self.loop.now, item.frame)
+
+    def _lost(self, text: str) -> None:
+        self._doubt(Inconclusive(f"{self._told(text)}; what was on the bus until it was back is not known"))
+        if self._served is not None:
+            self._served.forgive()
+
+    def _told(self, text: str) -> str:
+        """What a channel process says, with the channel's name; once."""
+        return text if f"channel {self.channel!r}" in text else f"{self._where}: {text}"
 
     @property
     def _where(self) -> str:

@@ -58,7 +58,8 @@ def adapter_of(name: str, table: Table, bitrate: int, data_bitrate: int | None) 
     where = expanded(table, "channel", str(table.take("channel", (str, int), required=True)))
     options = table.take("options", dict, {})
     cyclic = cast(Literal["process", "kernel"], table.choice("cyclic", _CYCLIC, "process"))
-    return AdapterSpec(name, interface, where, bitrate, data_bitrate, options, cyclic)
+    reconnect = table.take("reconnect", bool, False)
+    return AdapterSpec(name, interface, where, bitrate, data_bitrate, options, cyclic, reconnect=reconnect)
 
 
 def refuse_twins(top: Table, adapters: Iterable[AdapterSpec]) -> None:

@@ -93,6 +93,10 @@ class Served:
                 f"since {time_text(left_out[0] or 0)}: it was started anew meanwhile, or frames are being lost"
             )
 
+    def forgive(self) -> None:
+        """Frames were lost on the way, which is known: what has not been answered yet need not be."""
+        self._unanswered.clear()
+
     def ask(self, operation: Operation, subject: str = "", value: float = 0.0) -> tuple[float, int]:
         """Ask for something, wait for the answer, and return its value and when the request was on the bus, ns.
 

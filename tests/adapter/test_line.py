@@ -22,14 +22,15 @@ OLD, ANSWER, NEW = Frame(1), Frame(2), Frame(3)
 class Adapter:
     """An adapter whose reports the test makes. begun: how many worlds began on it; begins: what each finds there."""
 
-    def __init__(self, *begins: tuple[Report, ...]) -> None:
-        self.spec = SimpleNamespace()
+    def __init__(self, *begins: tuple[Report, ...], reconnect: bool = False) -> None:
+        self.spec = SimpleNamespace(reconnect=reconnect)
         self.begun, self.pid = 0, 4711
         self.comes_back: tuple[Report, ...] = ()
         self._begins = begins
         self._receive: Callable[[Batch], object] | None = None
 
-    def begin(self, origin_ns: int, receive: Callable[[Batch], object]) -> None:
+    def begin(self, origin_ns: int, receive: Callable[[Batch], object], *, reconnect: bool) -> None:
+        assert reconnect is self.spec.reconnect
         self._receive = receive
         found = self._begins[self.begun : self.begun + 1]
         self.begun += 1
@@ -99,6 +100,14 @@ def test_an_adapter_that_does_not_come_back_is_told_to_the_world() -> None:
     batches: list[Batch] = []
     line.hand_over(batches.append)
     assert [item.text for batch in batches for item in batch.items if isinstance(item, Trouble)] == ["pulled (still)"]
+
+
+def test_a_world_does_not_begin_on_an_adapter_that_is_gone_although_it_may_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.adapter.line.RETURN_S", 0.01)
+    with pytest.raises(AdapterLost, match=r"pulled \(still\)"):
+        line_on(Adapter((Trouble(1, "pulled (still)", False, lost=True),), reconnect=True))
 
 
 OFF, ON = State(3, ErrorState.BUS_OFF, "too many errors"), State(4, ErrorState.ACTIVE, "")

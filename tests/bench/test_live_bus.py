@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from harness.adapter.items import Batch, Heard, Missed, Report, Sent, Trouble
+from harness.adapter.items import Batch, Heard, Missed, Reopened, Report, Sent, Trouble
 from harness.adapter.spec import AdapterSpec
 from harness.bench.accounting import Accounting
 from harness.bench.following import FollowingLoop
 from harness.bench.live_bus import LiveBus
 from harness.bus.length import BitTimes, Lengths
-from harness.errors import AdapterLost, Blocked, SimulationError
+from harness.errors import AdapterLost, Blocked, Inconclusive, SimulationError
 from harness.frames import Frame, Received
 from harness.wall import clock_ns
 
@@ -28,6 +28,7 @@ class Line:
         self.applied: list[Report] = []
         self.heard = False
         self.left_out: list[Missed] = []
+        self.doubts: list[Inconclusive] = []
         self.sink: Callable[[Batch], object] | None = None
         self.adapter = SimpleNamespace(
             apply=lambda item, now: self.applied.append(item),
@@ -61,7 +62,7 @@ def bus(line: Line, loop: FollowingLoop) -> LiveBus:
     return LiveBus(
         loop, "can", unused, bitrate=500_000, data_bitrate=None, lengths=Lengths(BitTimes(500_000, None)), known={},
         senders={0x12C: "LAMP"}, talks=True, accounting=Accounting({"can": 0}), served=None, note=lambda text: None,
-        left_out=line.left_out.append,
+        left_out=line.left_out.append, doubt=line.doubts.append,
     )  # fmt: skip
 
 
@@ -93,6 +94,25 @@ def test_frames_of_ours_that_were_left_out_are_told_as_they_are_noted(
     line.report(origin + MS, missed)
     loop.run_until(MS)
     assert line.left_out == [missed]
+
+
+def test_an_adapter_that_is_lost_and_found_again_is_a_doubt(bus: LiveBus, line: Line, loop: FollowingLoop) -> None:
+    origin, _ = begun(bus, loop)
+    line.report(origin + MS, Trouble(origin, "slcan:/dev/ttyACM0 is gone", False, lost=True), Reopened(origin + 1))
+    loop.run_until(MS)
+    (doubt,) = line.doubts
+    assert str(doubt).startswith("channel 'can' (slcan:/dev/ttyACM0): slcan:/dev/ttyACM0 is gone; what was on the bus")
+    assert bus.diagnosis.reason() == "can: slcan:/dev/ttyACM0 is gone"
+
+
+def test_a_channel_is_named_once(bus: LiveBus, line: Line, loop: FollowingLoop) -> None:
+    origin, _ = begun(bus, loop)
+    said = "channel 'can': slcan:/dev/ttyACM0 is gone"
+    bus.diagnosis.take(Trouble(origin, said, True))
+    assert bus.diagnosis.reason() == said
+    line.report(origin, Trouble(origin, said, True))
+    with pytest.raises(AdapterLost, match=f"^{said}$"):
+        loop.run_until(MS)
 
 
 def test_what_was_heard_before_the_world_began_is_not_its_own(bus: LiveBus, line: Line, loop: FollowingLoop) -> None:

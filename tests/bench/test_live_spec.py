@@ -30,6 +30,7 @@ def test_a_channel_behind_python_can(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert adapter is not None
     assert (adapter.channel, adapter.interface, adapter.where) == ("body", "slcan", "/dev/ttyACM7")
     assert (adapter.bitrate, adapter.data_bitrate, adapter.cyclic) == (250_000, 2_000_000, "process")
+    assert not adapter.reconnect
     assert adapter.options == {"a": 1}
     assert file.live
 

@@ -250,6 +250,7 @@ class Car:
     def bench(
         self, name: str, interface: str | None, *more: str, where: str = "./adapters/can",
         nodes: Mapping[str, str] = NODES, served: bool = True, options: str = "",
+        reconnect: bool = False,
     ) -> Path:  # fmt: skip
         """Write a bench file. nodes: ``real``, ``absent``, or the class of its model. more: further lines, tables."""
         lines = [f'name = "{name}"', *(each for each in more if not each.lstrip().startswith("[")), "[channels.can]"]
@@ -257,7 +258,7 @@ class Car:
         if interface is not None:
             lines += ['port = "can"', f'interface = "{interface}"']
             lines += [f'channel = "{where}"']
-            lines += [f"options = {{ {options} }}"]
+            lines += [f"options = {{ {options} }}", f"reconnect = {str(reconnect).lower()}"]
         lines += ["[plant]", 'model = "car_models:Garage"']
         for node, what in nodes.items():
             model = f'model = "car_models:{what}"' if what[0].isupper() else f'state = "{what}"'

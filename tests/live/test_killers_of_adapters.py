@@ -86,6 +86,14 @@ PULLED_CABLES = [
     Killer("pulled_and_never_put", f"cable.pull()\n{WAITS}", "blocked", PULLED, takes="cable", after="blocked"),
 ]  # fmt: skip
 
+RECONNECTED = [
+    Killer("pulled_and_put_and_the_world_goes_on", f"cable.pull()\ntime.sleep(0.1)\n{PUT}\nbench.wait(300 * ms)",
+           "inconclusive", f"{PULLED}.*until it was back is not known", takes="cable"),
+    Killer("pulled_and_put_and_the_test_fails",
+           f"cable.pull()\ntime.sleep(0.1)\n{PUT}\nbench.wait(300 * ms)\nassert 1 == 2", "blocked", PULLED,
+           takes="cable"),
+]  # fmt: skip
+
 # -- an adapter with faults --------------------------------------------------------------------------------------------
 
 FAULTY = """
@@ -150,6 +158,13 @@ def pulled(car: Car) -> Outcome:
 
 
 @pytest.fixture(scope="module")
+def reconnected(car: Car) -> Outcome:
+    with car.serve_slcan():
+        bench = car.slcan("reconnect", where="$CABLE", reconnect=True)
+        return killers.run(car, bench, RECONNECTED, head=CABLE)
+
+
+@pytest.fixture(scope="module")
 def faulty(car: Car) -> Outcome:
     fake_interfaces.install(car.folder)
     (car.folder / "orders").mkdir()
@@ -167,6 +182,11 @@ def flooded(car: Car) -> Outcome:
 @pytest.mark.parametrize("killer", PULLED_CABLES, ids=str)
 def test_a_cable_that_is_pulled(pulled: Outcome, killer: Killer) -> None:
     killers.check(pulled, PULLED_CABLES, killer)
+
+
+@pytest.mark.parametrize("killer", RECONNECTED, ids=str)
+def test_a_cable_that_is_put_in_again_while_the_world_goes_on(reconnected: Outcome, killer: Killer) -> None:
+    killers.check(reconnected, RECONNECTED, killer)
 
 
 @pytest.mark.parametrize("killer", FAULTS, ids=str)
