@@ -16,7 +16,9 @@ from harness.adapter.echoes import ECHOING
 from harness.adapter.scheduling import hurry, settle
 from harness.adapter.traits import traits_of
 from harness.bench.blueprint import Blueprint
+from harness.bench.file import NodeState
 from harness.errors import ConfigError, MissingExtra
+from harness.serve.alone import refuse_second
 from harness.serve.line import InterfaceLine, Line
 from harness.serve.server import Server
 
@@ -79,6 +81,11 @@ def _lines(chosen: argparse.Namespace, blueprint: Blueprint, stack: ExitStack) -
         rates = {"bitrate": spec.bitrate} | ({"data_bitrate": spec.data_bitrate} if fd else {})
         place, _, own = where.partition("?")
         bus = _open(chosen.interface, place, {"fd": fd, **rates, **options, **dict(parse_qsl(own, True, True))})
+        try:
+            refuse_second(bus, f"{chosen.interface}:{where}", _served(blueprint, name), fd=fd)
+        except BaseException:
+            bus.shutdown()
+            raise
         yield (
             name,
             InterfaceLine(
@@ -89,6 +96,13 @@ def _lines(chosen: argparse.Namespace, blueprint: Blueprint, stack: ExitStack) -
                 stamping=traits.stamps == "kernel" and traits.clock == "unix",
             ),
         )
+
+
+def _served(blueprint: Blueprint, channel: str) -> frozenset[int]:
+    """Keys of the identifiers that the simulated nodes send on a channel."""
+    plans = next(each for each in blueprint.channels if each.name == channel).plans
+    nodes = [node for node in plans if blueprint.file.node(node).state is NodeState.SIMULATED]
+    return frozenset(plan.message.key for node in nodes for plan in plans[node])
 
 
 def _open(interface: str, channel: str, options: dict[str, object]) -> can.BusABC:
