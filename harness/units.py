@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from math import ceil, isfinite
 
 from harness.errors import Inconclusive, UnitError, nearest
+from harness.inexact import Inexact
 
 
 class Duration(int):
@@ -44,14 +45,17 @@ class Duration(int):
     def __sub__(self, other: int) -> Duration:
         return type(self)(int(self) - int(other)) if isinstance(other, int) else NotImplemented
 
+    def _with(self, span_ns: int, _other: object = 0) -> Duration:
+        return type(self)(span_ns)
+
     def __mod__(self, other: int) -> Duration:
-        return type(self)(int(self) % int(other))
+        return self._with(int(self) % int(other), other)
 
     def __abs__(self) -> Duration:
-        return type(self)(abs(int(self)))
+        return self._with(abs(int(self)))
 
     def __neg__(self) -> Duration:
-        return type(self)(-int(self))
+        return self._with(-int(self))
 
     def __repr__(self) -> str:
         return time_text(int(self))
@@ -96,9 +100,9 @@ class Uncertain(Measured):
     """A span that was measured on a real bench: it knows how far it may be off.
 
     uncertainty_ns: the largest error of the measurement, ns, not negative. Sums and differences add their
-    uncertainties, multiples multiply it; a division makes it a plain number. Comparing it with a limit that is nearer
-    than that raises :class:`~harness.errors.Inconclusive`, so that a plain ``assert`` cannot claim more than was
-    measured; two measured spans are put in order as they are.
+    uncertainties, multiples multiply it; a quotient, as in a mean, is an :class:`~harness.inexact.Inexact`. Comparing
+    it with a limit that is nearer than that raises :class:`~harness.errors.Inconclusive`, so that a plain ``assert``
+    cannot claim more than was measured; two measured spans are put in order as they are.
 
     >>> Uncertain(32_000_000, 3_000_000) < 80 * ms
     True
@@ -135,14 +139,11 @@ class Uncertain(Measured):
 
     __rmul__ = __mul__
 
-    def __mod__(self, other: int) -> Uncertain:
-        return self._with(int(self) % int(other), other)
+    def __truediv__(self, other: float) -> float:
+        return Inexact(int(self), self.uncertainty_ns) / other
 
-    def __abs__(self) -> Uncertain:
-        return self._with(abs(int(self)))
-
-    def __neg__(self) -> Uncertain:
-        return self._with(-int(self))
+    def __rtruediv__(self, other: float) -> float:
+        return other / Inexact(int(self), self.uncertainty_ns)
 
     def _comparable(self, operator: str, other: object) -> int:
         limit = super()._comparable(operator, other)

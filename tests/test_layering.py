@@ -21,7 +21,7 @@ LAYERS = (
     ("restbus",),
     ("signals", "bus", "plant", "protection"),
     ("loop", "frames", "wall", "lease", "pseudo_terminal"),
-    ("units", "errors", "memo"),
+    ("units", "inexact", "errors", "memo"),
 )
 """From top to bottom; a module imports from its own line or from a lower one."""
 

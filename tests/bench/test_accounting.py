@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness import ms
+from harness import ms, s
 from harness.bench import Bench
 from harness.bench.accounting import QUIET_NS, Accounting, Lateness
 from harness.bench.expectation import Judge
 from harness.bench.traffic import Traffic
 from harness.errors import Inconclusive, UnitError
 from harness.frames import Frame, Received
+from harness.inexact import Inexact, error_of
 from harness.units import Duration, Uncertain
 
 MS = 1_000_000
@@ -90,6 +93,36 @@ def test_multiples_and_remainders_of_a_measured_span_stay_uncertain() -> None:
         _ = gap % (7 * ms) <= 3.2 * ms
     with pytest.raises(TypeError):
         _ = gap * (2 * ms)
+
+
+def test_a_mean_of_measured_spans_knows_how_far_it_may_be_off() -> None:
+    gaps = [Uncertain(10_000_000, 300_000), Uncertain(10_400_000, 300_000)]
+    mean = sum(gaps) / len(gaps)
+    assert mean == 10_200_000.0 and mean < 10.6 * ms and mean / 1e6 < 10.6
+    for claim in (lambda: mean < 10.4 * ms, lambda: mean / 1e6 < 10.4, lambda: gaps[0] / 2 <= 5.1 * ms):
+        with pytest.raises(Inconclusive):
+            claim()
+    share = gaps[1] / (10 * ms)
+    assert (float(share), round(error_of(share), 6)) == (1.04, 0.03)
+    rate = 1 * s / gaps[0]
+    assert 90 < rate < 110 and float(rate) == 100
+    with pytest.raises(Inconclusive, match=r"100 > 98 cannot be told: it is known to within 3\.09 only"):
+        assert rate > 98
+    assert type(float(mean)) is float and float(mean) < 10.4 * ms
+
+
+@given(
+    st.floats(-100, 100), st.floats(0, 5), st.floats(-100, 100), st.floats(0, 5), st.floats(-1, 1), st.floats(-1, 1),
+    st.sampled_from([operator.add, operator.sub, operator.mul, operator.truediv]),
+)  # fmt: skip
+def test_the_true_result_lies_within_the_error(
+    a: float, error: float, b: float, other: float, off: float, off_other: float, combine: Any
+) -> None:
+    true = b + off_other * other
+    assume(b != 0 and true != 0)
+    found = combine(Inexact(a, error), Inexact(b, other))
+    exact = combine(a + off * error, true)
+    assert abs(exact - float(found)) <= found.error * (1 + 1e-9) + 1e-6 * (1 + abs(exact))
 
 
 def frames_at(*times: int) -> tuple[Received, ...]:
