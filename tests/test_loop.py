@@ -180,6 +180,19 @@ def test_an_exception_stops_the_world_and_is_raised_again() -> None:
     assert seen == []
 
 
+def test_after_ctrl_c_in_a_callback_a_wait_lasts_as_long_as_it_should() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    loop = Loop()
+    loop.after(2 * MS, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until(10 * MS)
+    assert loop.failure is None and loop.interrupted is not None and loop.now == 2 * MS
+    loop.run_until(20 * MS)
+    assert loop.now == 20 * MS
+
+
 def test_a_verdict_from_a_callback_passes_through_as_it_is() -> None:
     loop = Loop()
 
