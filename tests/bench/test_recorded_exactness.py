@@ -24,6 +24,7 @@ from harness.bench.accounting import Accounting
 from harness.bench.following import FollowingLoop
 from harness.bench.recorded import Recording
 from harness.bench.recorder import Recorder
+from harness.bench.refusal import Refusal
 from harness.bench.rig import Rig
 from harness.errors import ExpectationFailed, HarnessError, Inconclusive, IntegrityError, LogError
 from harness.evidence.verdicts import Verdict, verdict_of
@@ -94,6 +95,7 @@ class Scripted:
         rig = SimpleNamespace(
             file=blueprint.file, blueprint=blueprint, lines={"can": self.line}, live=None, reset_is_due=lambda: False,
             check=lambda: None, account=lambda live: None, instruments=SimpleNamespace(check=lambda: None),
+            refusal=Refusal(),
         )  # fmt: skip
         self.bench = Bench(blueprint, rig=cast(Rig, rig))
         assert self.bench.world.accounting is not None
