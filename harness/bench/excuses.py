@@ -45,14 +45,14 @@ class Excuses:
             for plan in plans
         }
         self._switched: list[tuple[int, str]] = []  # when the test switched which node
-        self._switching: set[str] = set()  # real nodes that are about to be switched
+        self._switching: set[str] = set()  # nodes of a real bench that are about to be switched
         self._alone: dict[str, int] = {}  # since when a channel has nobody to acknowledge
         self._was_alone: dict[str, int] = {}  # until when it had nobody
         self.forced: set[str] = set()
         """Messages (``channel.Message``) that the test has sent values outside their range in."""
 
     def switching(self, node: str) -> None:
-        """The test has asked for a real node to be switched: that takes a moment, which ends with :meth:`switch`."""
+        """The test has asked for a node to be switched on a real bench: that takes a moment, until :meth:`switch`."""
         self._switching.add(node)
 
     def switch(self, node: str) -> None:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from harness.bench.world import Node, World
 
 RESET_GRACE_NS = 20_000_000
-"""How much later than the answer to a reset frames may be stamped that were sent before it, ns."""
+"""How much later than the answer to a reset frames may be stamped that were sent before it, ns.
+
+For so long the node is being switched on a real bench.
+"""
 
 
 @still
@@ -130,6 +133,10 @@ class NodeControl:
             self._bench.stimulated(f"{what} of {self.name}", ())
             world.loop.call(switch)
             self._bench.excuses.switch(self.name)
+            if world.live is not None:
+                # What it sends comes from the channel's process, which hears of it a moment later.
+                self._bench.excuses.switching(self.name)
+                world.loop.after(RESET_GRACE_NS, lambda: self._bench.excuses.switch(self.name))
 
     def _is_over(self) -> None:
         """A real node has been switched."""

@@ -83,3 +83,20 @@ def test_a_disturbance_that_is_used_up_explains_nothing_more(
             with pytest.raises(IntegrityError, match="cycle time of Lamps"):
                 loose.wait(300 * ms)
             loose.world.tx("Lamps").tamper = None
+
+
+def test_a_switch_that_takes_a_moment_explains_what_comes_meanwhile(loose: Bench) -> None:
+    loose.wait(100 * ms)
+
+    def found(start: int, time: int) -> int | None:
+        return loose.excuses.until(
+            Violation("counter", "counter of Pedals", time, start, time, "", "", channel="can", message="Pedals")
+        )
+
+    start = int(loose.now)
+    loose.excuses.switching("PEDAL")
+    loose.wait(15 * ms)
+    assert found(start, int(loose.now)) == int(loose.now), "an old frame came after the switch was asked for"
+    loose.excuses.switch("PEDAL")
+    loose.wait(15 * ms)
+    assert found(int(loose.now) - 1_000_000, int(loose.now)) is None
