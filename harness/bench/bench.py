@@ -24,7 +24,8 @@ from harness.bench.live import Live
 from harness.bench.node import NodeControl
 from harness.bench.recorded import Recording
 from harness.bench.reset import reset_device
-from harness.bench.signal import BenchSignal, Value, find_signal, value_text, wanted_values
+from harness.bench.setting import set_signals
+from harness.bench.signal import BenchSignal, Value, find_signal, wanted_values
 from harness.bench.silence import demand_silence
 from harness.bench.still import still
 from harness.bench.stimulus import Delivery, RawFrame, Stimulus
@@ -37,7 +38,6 @@ from harness.evidence.events import Event, Kind
 from harness.frames import Frame, check_frame
 from harness.instruments.opening import Instruments
 from harness.plant import Plant
-from harness.restbus import TxMessage
 from harness.signals.predicate import Predicate
 from harness.units import Duration, duration
 
@@ -179,45 +179,7 @@ class Bench:
         """
         wanted = wanted_values(target, value, signals)
         self.world.acts(f"set {', '.join(wanted)}")
-        return self._set(wanted, force)
-
-    def _set(self, wanted: Mapping[str, Value], force: bool) -> Stimulus:
-        by_message: dict[tuple[str, str], dict[str, Value]] = {}
-        titles, paths = [], []
-        for name, value in wanted.items():
-            live = self.signal(name)
-            paths.append(live.path)
-            by_message.setdefault((live.channel, live.message.name), {})[live.definition.name] = value
-            titles.append(f"{live.short_name} = {value_text(value, live.unit)}")
-        parts = [(self._settable(f"{channel}.{message}"), values) for (channel, message), values in by_message.items()]
-        if len(parts) > 1:
-            for tx, values in parts:
-                tx.check(values, force=force)  # all or nothing
-        deliveries: list[Delivery] = []
-        slowest = 0
-        for tx, values in parts:
-            follower = self.world.channels[tx.channel].follower
-            if follower is not None and tx.plan.reacts:
-                follower.wake()
-            change = tx.set(values, force=force)
-            # An event message whose values are as they were sends nothing: then the call is what counts.
-            if force:
-                self.excuses.forced.add(f"{tx.channel}.{tx.name}")
-            if change.due or not tx.active:
-                deliveries.append(change)
-                slowest = max(slowest, tx.plan.cycle_ns or 0)
-        title = f"set {', '.join(titles)}{' (forced)' if force else ''}"
-        return self.stimulated(title, deliveries, cycle_ns=slowest, signals=tuple(paths))
-
-    def _settable(self, message: str) -> TxMessage:
-        tx = self.world.tx(message)
-        node = self.world.nodes[tx.node]
-        if not node.absent:
-            raise SignalError(
-                f"{tx.name} is sent by {node.name}, which is {node.spec.state} on this bench; "
-                "a test can only set what absent nodes send"
-            )
-        return tx
+        return set_signals(self, wanted, force=force)
 
     def send(self, channel: str, frame: Frame) -> Stimulus:
         """Send one raw frame as the tester's own node. Its identifier must be known or declared as a disturbance."""

@@ -21,6 +21,7 @@ from harness.evidence.record import WorldRecord
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.pytest_support.bench_faults import explained
 from harness.pytest_support.labels import known_requirements
+from harness.pytest_support.phase_verdicts import failure_verdict, names_incidents, verdict_of_phase
 from harness.pytest_support.recorders import Recorders, with_exactness
 from harness.pytest_support.recordings import as_skip, recording_of
 from harness.pytest_support.replay import replay_command
@@ -286,7 +287,7 @@ class Run:
         if hasattr(report, "wasxfail") and self._is_unexpected(item, error):
             del report.wasxfail
             report.outcome = "failed"
-        verdict = _verdict(report, error)
+        verdict = verdict_of_phase(report, error)
         facts: dict[str, Any] = {"requirements": requirement_ids(item), "verdict": verdict.value if verdict else None}
         collected = [line for share in self.worlds.shares for line in share.collected] if call.when == "call" else []
         if collected:
@@ -306,7 +307,7 @@ class Run:
     def _is_unexpected(self, item: pytest.Item, error: BaseException | None) -> bool:
         """An expected failure is one of the product. A bench that cannot run the test is none, nor is an incident."""
         if isinstance(error, IntegrityError):
-            return not any(_names_incidents(mark) for mark in item.iter_markers("xfail"))
+            return not any(names_incidents(mark) for mark in item.iter_markers("xfail"))
         return self.worlds.troubled or (isinstance(error, HarnessError) and not isinstance(error, AssertionError))
 
     def _note_red(
@@ -379,26 +380,6 @@ class Run:
             self.safe_states += self.worlds.rigs.close()
 
 
-def _verdict(report: pytest.TestReport, error: BaseException | None) -> Verdict | None:
-    """The verdict of one phase; ``None`` where it has none: set-up and tear-down that went well, skipped, xfailed."""
-    if report.passed:
-        return Verdict.PASSED if report.when == "call" and not hasattr(report, "wasxfail") else None
-    if report.skipped:
-        return None
-    return Verdict.FAILED if error is None else _verdict_of(error)
-
-
-def _verdict_of(error: BaseException) -> Verdict:
-    return Verdict.FAILED if isinstance(error, pytest.fail.Exception) else verdict_of(error)
-
-
-def _names_incidents(mark: pytest.Mark) -> bool:
-    """Whether an xfail names :class:`IntegrityError`; ``AssertionError``, which it is too, is not enough."""
-    raises = mark.kwargs.get("raises", ())
-    kinds = raises if isinstance(raises, tuple) else (raises,)
-    return any(isinstance(each, type) and issubclass(each, IntegrityError) for each in kinds)
-
-
 def _with_failure(records: Sequence[WorldRecord], failure: BaseException) -> list[WorldRecord]:
     """The records with what ended the test as the last event, unless a world itself has written that down.
 
@@ -410,5 +391,5 @@ def _with_failure(records: Sequence[WorldRecord], failure: BaseException) -> lis
     kind = "" if isinstance(failure, (AssertionError, pytest.fail.Exception)) else type(failure).__name__
     title = ": ".join(filter(None, (kind, first))) or type(failure).__name__
     details = (("message", rest.strip()),) if rest.strip() else ()
-    event = Event(records[-1].ended, "note", title, _verdict_of(failure), details)
+    event = Event(records[-1].ended, "note", title, failure_verdict(failure), details)
     return [*records[:-1], replace(records[-1], events=[*records[-1].events, event])]
