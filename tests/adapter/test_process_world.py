@@ -499,7 +499,7 @@ def test_commands_get_through_when_there_is_no_time_to_spare(monkeypatch: pytest
         adapter.end()
         begun, ended = driver.sent[0][0], driver.sent[-1][0]
         batches = sum(begun <= batch.complete_ns <= ended for batch in world.batches)
-        assert batches > 2 * len(driver.sent) / len(messages), "mostly one for 2 frames, and not one a round"
+        assert batches > len(driver.sent) / 8, "mostly one for 2 frames; a round of all messages is 40"
         assert "were left out: the process that sends them stood still" in world.trouble(fatal=False)
 
 
