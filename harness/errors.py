@@ -119,12 +119,15 @@ class WaitInCallbackError(SimulationError):
 class IntegrityError(HarnessError, AssertionError):
     """The world saw what no declared disturbance explains: an unknown or undecodable frame, a wrong protection.
 
-    timed: whether it is a matter of time, such as a late frame, so that a bench that was late itself may explain it.
+    timed: whether it is a matter of time, such as a late or missing frame, not of what a frame says. channel: where it
+    happened, "" for everywhere. punctual: it is known that the bench itself was on time then, so that its lateness
+    explains nothing.
     """
 
-    def __init__(self, message: str, *, timed: bool = False) -> None:
+    def __init__(self, message: str, *, timed: bool = False, channel: str = "") -> None:
         super().__init__(message)
-        self.timed = timed
+        self.timed, self.channel = timed, channel
+        self.punctual = False
 
 
 class ExpectationFailed(HarnessError, AssertionError):

@@ -132,8 +132,9 @@ class WallLoop(Loop):
 
     @property
     def holding(self) -> bool:
-        """Whether somebody keeps the world still (:meth:`held`), which a wait would undo."""
-        return self._held > 0
+        """Whether nobody may wait now: the caller is a callback, or keeps the world still (:meth:`held`)."""
+        with self._lock:
+            return self._held > 0 or self._current is not None
 
     # -- what the loop's users call --------------------------------------------------------------------------------
 

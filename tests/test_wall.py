@@ -123,6 +123,15 @@ def test_nobody_waits_in_a_callback(loop: WallLoop) -> None:
         loop.run_until(loop.now + 10_000 * MS)
 
 
+def test_whoever_may_not_wait_can_know_it(loop: WallLoop) -> None:
+    seen: list[bool] = []
+    loop.after(1 * MS, lambda: seen.append(loop.holding))
+    loop.run_until(2 * MS)
+    assert seen == [True] and not loop.holding
+    with loop.held():
+        assert loop.holding
+
+
 def test_the_world_stands_still_while_it_is_held(loop: WallLoop) -> None:
     ran: list[int] = []
     with loop.held():

@@ -95,6 +95,7 @@ class Diagnosis:
         self._spoiled: Counter[str] = Counter()
         """Other error frames since the last good frame."""
         self._trouble = ""
+        self._back = False  # the adapter is there again
         self._lengths: dict[int, int] = {}
 
     # -- the fold --------------------------------------------------------------------------------------------------
@@ -121,15 +122,21 @@ class Diagnosis:
             self.overruns += 1
             self.lost += item.lost
         elif isinstance(item, Trouble):
-            if (item.fatal or item.lost) and not self._trouble:
-                self._trouble = item.text
+            if (item.fatal or item.lost) and (not self._trouble or self._back):
+                self._trouble, self._back = item.text, False
         elif isinstance(item, Reopened):
             self.state, self._state_since, self._refused = ErrorState.ACTIVE, item.time, 0
             self._spoiled.clear()
+            self._back = True
 
     def complete(self, time: int) -> None:
         """Everything up to ``time`` has come."""
         self.now = max(self.now, time)
+
+    def begin_test(self) -> None:
+        """Another test begins: that the adapter was lost says nothing more, where it is there again."""
+        if self._back:
+            self._trouble, self._back = "", False
 
     def _other(self, time: int, frame: Frame) -> None:
         key = frame.key

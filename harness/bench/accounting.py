@@ -49,6 +49,12 @@ class Lateness:
             begin = last.end if last is not None else 0
             self.spans.append(_Span(begin, max(begin, until), late_ns))
 
+    def act(self, time: int, late_ns: int) -> None:
+        """It was so late at an instant; nothing follows from that for the time before and after it."""
+        self.note(time, late_ns if late_ns < QUIET_NS else 0)
+        if late_ns >= QUIET_NS:
+            self.spans += [_Span(time, time, late_ns), _Span(time, time, 0)]
+
     def worst(self, since: int, until: int) -> int:
         """The worst lateness in a stretch of time; where that has not been told yet, what was told last."""
         found = 0

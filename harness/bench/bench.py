@@ -345,6 +345,7 @@ class Bench:
         for signal in candidate.signals:
             if signal.network.loop is not self.world.loop:
                 raise SignalError(f"{what}({candidate}): {signal.short_name} is a signal of another bench")
+            self.world.used.add(signal.channel)
         return candidate
 
     # -- life ------------------------------------------------------------------------------------------------------

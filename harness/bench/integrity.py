@@ -62,7 +62,7 @@ class Incidents:
         if handling == "collect":
             self.collect(problem, rx, line, text)
         elif handling == "fail":
-            raise self.record(of_frame(text, line))
+            raise self.record(of_frame(text, line, rx.channel))
 
     def collect(self, problem: Problem, rx: Received, line: str, text: str) -> None:
         """Note a problem with one frame for the summary."""
@@ -92,6 +92,7 @@ class Incidents:
                 f"{text}\n  at: {line}\n  {_span(violation)}\n"
                 "  If the test does this on purpose, declare it: with bench.disturb(...).",
                 timed=violation.kind in TIMED,
+                channel=violation.channel,
             )
         return self.record(error, _claim(violation))
 
@@ -123,10 +124,11 @@ class Incidents:
         return error
 
 
-def of_frame(text: str, line: str) -> IntegrityError:
+def of_frame(text: str, line: str, channel: str) -> IntegrityError:
     """The incident that a problem with one frame is. line: the frame, as the summary has it."""
     return IntegrityError(
-        f"{text}\n  seen: {line}\n  If the test does this on purpose, declare it: with bench.disturb(...)."
+        f"{text}\n  seen: {line}\n  If the test does this on purpose, declare it: with bench.disturb(...).",
+        channel=channel,
     )
 
 

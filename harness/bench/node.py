@@ -9,7 +9,7 @@ from harness.adapter.stimulation import Operation
 from harness.bench.file import NodeState
 from harness.bench.still import still
 from harness.bus.port import ErrorState
-from harness.errors import Blocked, ConfigError, HarnessError
+from harness.errors import Blocked, ConfigError
 
 if TYPE_CHECKING:
     from harness.bench.bench import Bench
@@ -121,7 +121,7 @@ class NodeControl:
             self._resetting(True)
             try:
                 _, at = served.ask(asked, self.name)
-            except HarnessError:
+            except BaseException:
                 self._is_over()
                 raise
             for controller in self._node.controllers.values():

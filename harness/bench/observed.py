@@ -67,7 +67,7 @@ class ObservedIncidents(Incidents):
         """See :meth:`Incidents.collect`. What would be red if the test had asked for the message is so when it does."""
         super().collect(problem, rx, line, text)
         if self._by_policy(problem) == "fail":
-            self._unasked.setdefault((rx.channel, rx.frame.key), of_frame(text, line))
+            self._unasked.setdefault((rx.channel, rx.frame.key), of_frame(text, line, rx.channel))
 
     def begin_test(self) -> None:
         """Another test begins in this world: what it did not see is not its own."""
@@ -106,11 +106,11 @@ class ObservedIncidents(Incidents):
         if not decided.doubt:
             error = super().violated(violation)
             if isinstance(error, IntegrityError):
-                error.timed = decided.late_ns > self.late_limit
+                error.punctual = decided.late_ns <= self.late_limit
             return error
         doubt = Inconclusive(decided.doubt)
         self.untold.append(violation)
-        if not self.doubts:
+        if not any(type(each) is Inconclusive for each in self.doubts):
             self.doubts.append(doubt)
             self.journal.append(Event(self.loop.now, "incident", str(doubt), Verdict.INCONCLUSIVE))
         return None

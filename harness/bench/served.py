@@ -106,6 +106,7 @@ class Served:
         at = self._loop.now
         sent: list[Received] = []
         request = Request(operation, self._next(), subject_of(subject) if subject else 0, value)
+        self._told.pop(request.number, None)
         number = self._send(request, sent)
         # From when the request was on the bus: the world may be behind the clock.
         self._loop.run_until(at + SENT_LIMIT_NS, lambda: bool(sent) or number in self._answers)

@@ -31,9 +31,9 @@ def demand_silence(bench: Bench, name: str, span: int) -> None:
     accounting = world.accounting
     try:
         world.loop.run_until(start + span, lambda: bool(seen))
-        if accounting is not None and not seen:
-            # What came a little late may have come within the time.
+        if accounting is not None:
             accounting.settle()
+            # What came a little late may have come within the time.
             world.loop.run_until(start + span + accounting.uncertainty(start + span, start + span), lambda: bool(seen))
     finally:
         cancel()

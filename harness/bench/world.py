@@ -235,7 +235,7 @@ class World:
             raise error
         self.must_run()
         if self.live is not None:
-            self.live.accounting.acting.note(self.loop.now, max(0, self.live.loop.present - self.loop.now))
+            self.live.accounting.acting.act(self.loop.now, max(0, self.live.loop.present - self.loop.now))
 
     def must_run(self) -> None:
         """Raise, and write down, why it had stopped before the running test began; nothing where it had not."""
@@ -253,7 +253,7 @@ class World:
             return end
         if self.live is None:
             raise UnitError(f"wait until {time_text(end)}: that is over, it is {time_text(present)} already")
-        self.live.accounting.acting.note(present, present - end)
+        self.live.accounting.acting.act(present, present - end)
         return present
 
     def _times(self, channel: str, message: str, since: int) -> list[int]:

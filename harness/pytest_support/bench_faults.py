@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.bench.doubts import BEFORE_NS, excuse
+from harness.bench.left_out import LeftOut
 from harness.errors import Blocked, ExpectationFailed, HarnessError, Inconclusive, IntegrityError
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.units import time_text
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
     from harness.pytest_support.open_world import Share
 
 
-def explained(shares: Sequence[Share], failure: BaseException, seen: Sequence[HarnessError] = ()) -> BaseException:
+def explained(
+    shares: Sequence[Share],
+    failure: BaseException,
+    seen: Sequence[HarnessError] = (),
+    doubts: Sequence[HarnessError] = (),
+) -> BaseException:
     """What a test that failed ends with: *blocked* or *inconclusive* where the bench explains it, else as it failed.
 
-    seen: what its worlds went wrong with meanwhile. What speaks against the bench and explains nothing becomes a note.
+    seen, doubts: what its worlds went wrong with meanwhile, and what could not be told in them. What speaks against the
+    bench and explains nothing becomes a note.
     """
     if isinstance(failure, (Blocked, pytest.skip.Exception, pytest.xfail.Exception)):
         return failure
-    return _fault(shares, failure, seen) or _lateness(shares, failure) or failure
+    return _fault(shares, failure, seen) or _lateness(shares, failure) or _left_out(failure, doubts) or failure
 
 
 def nobody_there(shares: Sequence[Share]) -> HarnessError | None:
@@ -32,7 +39,7 @@ def nobody_there(shares: Sequence[Share]) -> HarnessError | None:
     A silent bus, for instance, is what such a test finds with the supply off, too. None: nothing speaks against it.
     """
     for share in shares:
-        for diagnosis in share.diagnoses:
+        for diagnosis in share.diagnoses() if share.touched else ():
             reason = diagnosis.reason()
             if reason is not None and diagnosis.alone:
                 return Blocked(f"{reason}.\nThe test found nothing wrong, but so it would without any device.")
@@ -40,7 +47,7 @@ def nobody_there(shares: Sequence[Share]) -> HarnessError | None:
 
 
 def is_of_a_frame(failure: BaseException) -> bool:
-    """Whether it is about what a frame says, or about when it came, but not as the bench was late."""
+    """Whether it is about what a frame says, and not about when it came."""
     return isinstance(failure, IntegrityError) and not failure.timed
 
 
@@ -51,7 +58,7 @@ def _fault(shares: Sequence[Share], failure: BaseException, seen: Sequence[Harne
         live = share.world.bench.world.live
         if live is None or (isinstance(failure, Inconclusive) and failure is live.loop.failure):
             continue  # what stopped this world says why: received frames were lost
-        used = share.diagnoses
+        used = share.diagnoses(failure.channel if isinstance(failure, IntegrityError) else "")
         # An adapter that is unplugged makes no checksum wrong; what it brought before that was seen.
         reasons = [each.misreads() if of_frame else each.reason() for each in used]
         if not of_frame:
@@ -69,10 +76,10 @@ def _fault(shares: Sequence[Share], failure: BaseException, seen: Sequence[Harne
 
 def _lateness(shares: Sequence[Share], failure: BaseException) -> HarnessError | None:
     """Why a failure says nothing: the bench itself was too late when that could matter. None where it was not."""
-    if verdict_of(failure) is not Verdict.FAILED and not isinstance(failure, pytest.fail.Exception):
+    if not _is_red(failure) or is_of_a_frame(failure):
         return None
-    if is_of_a_frame(failure):
-        return None  # no lateness makes a checksum wrong
+    if isinstance(failure, IntegrityError) and failure.punctual:
+        return None
     for share in shares:
         world = share.world.bench.world
         if world.accounting is None:
@@ -81,9 +88,7 @@ def _lateness(shares: Sequence[Share], failure: BaseException) -> HarnessError |
         since = _matters_since(share, failure)
         late = excuse(accounting, limit, since, now)
         if late:
-            doubt = Inconclusive(f"the test failed, but {late}.\nIt failed with: {failure}")
-            doubt.__cause__ = failure
-            return doubt
+            return _doubt(f"the test failed, but {late}", failure)
         if accounting.worst(share.since, since) > limit:
             _note(
                 failure,
@@ -93,12 +98,30 @@ def _lateness(shares: Sequence[Share], failure: BaseException) -> HarnessError |
     return None
 
 
+def _left_out(failure: BaseException, doubts: Sequence[HarnessError]) -> HarnessError | None:
+    """Why a failure says nothing: the device saw a rest-bus that was broken. No gap makes a checksum wrong."""
+    left_out = next((each for each in doubts if isinstance(each, LeftOut)), None)
+    if left_out is None or not _is_red(failure) or is_of_a_frame(failure):
+        return None
+    return _doubt(str(left_out), failure)
+
+
+def _is_red(failure: BaseException) -> bool:
+    return verdict_of(failure) is Verdict.FAILED or isinstance(failure, pytest.fail.Exception)
+
+
+def _doubt(why: str, failure: BaseException) -> Inconclusive:
+    doubt = Inconclusive(f"{why}.\nIt failed with: {failure}")
+    doubt.__cause__ = failure
+    return doubt
+
+
 def _matters_since(share: Share, failure: BaseException) -> int:
     """From when on it matters for a failure that just came how late the bench was, ns of its world.
 
     From some time before what was judged; where the test itself judges, before the last thing that it did.
     """
-    claimed = isinstance(failure, ExpectationFailed)
+    claimed = isinstance(failure, (ExpectationFailed, IntegrityError))
     starts = (
         event.claim.window[0] if event.claim is not None and event.claim.window is not None else event.time
         for event in reversed(share.events)

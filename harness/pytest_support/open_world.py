@@ -75,14 +75,18 @@ class OpenWorld:
 
     def take_doubt(self) -> HarnessError | None:
         """What could not be told in this world since the last call: the first of it."""
-        doubts = self.bench.incidents.doubts
-        first = doubts[0] if doubts else None
-        doubts.clear()
+        with self.still():
+            doubts = self.bench.incidents.doubts
+            first = doubts[0] if doubts else None
+            doubts.clear()
         return first
 
     def pass_on(self) -> None:
         """Another test begins: it cannot run in a world that has stopped, but that is not its failure."""
-        loop = self.bench.world.loop
+        world = self.bench.world
+        loop = world.loop
+        for diagnosis in world.live.diagnoses(()) if world.live is not None else ():
+            diagnosis.begin_test()
         if isinstance(self.bench.incidents, ObservedIncidents):
             self.bench.incidents.begin_test()
         if isinstance(loop.failure, StimulatesRecording):
@@ -116,13 +120,19 @@ class Share:
         return self.world.bench.journal[self.first_event :]
 
     @property
-    def diagnoses(self) -> Sequence[Diagnosis]:
-        """What is known of the real channels that were used in this world; of all where none was. None: no real bench.
+    def touched(self) -> bool:
+        """Whether the test has done anything with it; one that was made for the test counts in any case."""
+        return not self.since or bool(self.world.bench.world.used) or any(each.kind != "note" for each in self.events)
 
-        A test uses a channel by naming it, a message or a signal of it.
+    def diagnoses(self, also: str = "") -> Sequence[Diagnosis]:
+        """What is known of the real channels that the test has used; of all where it used none.
+
+        A test uses a channel by naming it, a message or a signal of it. also: one more channel.
         """
         world = self.world.bench.world
-        return () if world.live is None else world.live.diagnoses(world.used)
+        if world.live is None:
+            return ()
+        return world.live.diagnoses({*world.used, also} if world.used else ())
 
     @property
     def collected(self) -> list[str]:

@@ -162,7 +162,8 @@ class Run:
 
     def _explain(self, error: BaseException) -> None:
         """Raise what a failure of a fixture is instead, where the bench is the reason for it."""
-        red = explained(self.worlds.shares, error)
+        stopped = [each.world.bench.world.loop.failure for each in self.worlds.shares]
+        red = explained(self.worlds.shares, error, [each for each in stopped if each is not None])
         if red is not error:
             raise red from error
 

@@ -17,13 +17,13 @@ from harness.errors import (
     Blocked,
     ConfigError,
     HarnessError,
-    IntegrityError,
     MonitorViolation,
     StimulatesRecording,
 )
+from harness.evidence.events import Event
 from harness.evidence.verdicts import Verdict, verdict_of
 from harness.plant import Plant
-from harness.pytest_support.bench_faults import explained, is_of_a_frame, nobody_there
+from harness.pytest_support.bench_faults import explained, nobody_there
 from harness.pytest_support.open_world import OpenWorld, Share
 from harness.pytest_support.recorders import Recorders
 from harness.pytest_support.rigs import Rigs
@@ -98,6 +98,7 @@ class Worlds:
         if self.recorders is not None:
             self.recorders.attach(world.bench)
         world.bench.attach(*self.everywhere, whole_run=True)
+        world.bench.world.used.clear()  # only what the test itself names is used by it
         world.bench.attach(*self._marked)
         self.shares.append(Share(world))
         self._alive.append(world)
@@ -150,17 +151,22 @@ class Worlds:
         self.troubled = False
         self._marked = ()
         self._doubts = []
+        before: list[tuple[OpenWorld, HarnessError]] = []
         for world in self._alive:
             with world.still():
                 self.between += world.take_failures()
+                before += [] if (doubt := world.take_doubt()) is None else [(world, doubt)]
                 world.pass_on()
                 if world.bench.world.stopped is None:  # else there is nothing to be seen any more
                     world.bench.attach_own()
                     world.bench.attach(*self.everywhere, whole_run=True)
+                world.bench.world.used.clear()
         self.shares = [
             Share(world, len(world.bench.journal), int(world.bench.now), len(world.bench.incidents.collected))
             for world in self._alive
         ]
+        for world, doubt in before:
+            world.bench.journal.append(Event(world.bench.world.loop.now, "note", f"before this test began: {doubt}"))
         if self.recorders is not None:
             for world in self._alive:
                 self.recorders.attach(world.bench)
@@ -234,14 +240,18 @@ class Worlds:
         seen = [*self._escaped, *(each for world in self._alive for each in world.take_failures())]
         # A property that was watched is the product's, as an expectation is.
         self.troubled = any(not isinstance(each, MonitorViolation) for each in seen)
-        doubts = [*self._doubts, *(doubt for world in self._alive if (doubt := world.take_doubt()) is not None)]
+        touched = [share.world for share in self.shares if share.touched]
+        told = [(world, world.take_doubt()) for world in self._alive]
+        doubts = [*self._doubts, *(doubt for world, doubt in told if doubt is not None and world in touched)]
         red = _judge(seen, failure)
         if red is None:
             return doubts[0] if doubts else nobody_there(self.shares)
-        if isinstance(red, IntegrityError) and not is_of_a_frame(red):
-            # One that nothing explains stands for all of them.
-            red = next((each for each in seen if is_of_a_frame(each)), red)
-        return explained(self.shares, red, seen)
+        end = explained(self.shares, red, seen, doubts)
+        if end is red:
+            return red
+        # One that nothing explains stands for all of them.
+        products = (each for each in seen if each is not red and verdict_of(each) is Verdict.FAILED)
+        return next((each for each in products if explained(self.shares, each, seen, doubts) is each), end)
 
 
 def _judge(seen: Sequence[HarnessError], failure: BaseException | None) -> BaseException | None:

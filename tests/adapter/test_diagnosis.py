@@ -242,6 +242,18 @@ def test_what_lets_right_frames_look_wrong() -> None:
     assert "database" in str(evidence(*(heard(0x300 + each) for each in range(4))).misreads())
 
 
+def test_an_adapter_that_is_back_is_no_reason_in_the_next_test() -> None:
+    fold = evidence(Trouble(BEGIN, "the adapter is gone", fatal=True))
+    fold.begin_test()
+    assert "the adapter is gone" in str(fold.reason()), "it is not back"
+    fold.take(Reopened(BEGIN))
+    assert "the adapter is gone" in str(fold.reason()), "in the test in which that happened"
+    fold.begin_test()
+    assert fold.reason() is None
+    fold.take(Trouble(BEGIN, "gone again", fatal=True))
+    assert "gone again" in str(fold.reason())
+
+
 def test_what_the_channel_process_says_comes_first() -> None:
     fold = evidence(Trouble(BEGIN, "slow", False), heard(0x0A0, 8), Trouble(BEGIN, "the adapter is gone", True))
     fold.take(Trouble(BEGIN, "and more of it", True))

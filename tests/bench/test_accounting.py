@@ -210,3 +210,12 @@ def test_a_report_that_reaches_less_far_than_the_one_before_turns_nothing_back()
         late.note(until, late_ns)
     assert all(span.start <= span.end for span in late.spans)
     assert [late.worst(at * MS, at * MS) for at in (5, 15, 25)] == [50 * MS, 50 * MS, 2 * MS]
+
+
+def test_a_test_that_acted_late_once_was_late_then_and_not_before_or_after() -> None:
+    late = Lateness("test")
+    late.act(1_000 * MS, 30 * MS)
+    assert late.worst(1_001 * MS, 60_000 * MS) == 0
+    late.act(40_000 * MS, 0)
+    assert late.worst(900 * MS, 1_100 * MS) == late.worst(1_000 * MS, 1_000 * MS) == 30 * MS
+    assert late.worst(0, 999 * MS) == late.worst(1_001 * MS, 60_000 * MS) == 0

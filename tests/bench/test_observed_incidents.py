@@ -173,8 +173,8 @@ def test_what_cannot_be_told_is_no_violation_in_the_journal() -> None:
     assert "kept, 2 cannot be told" in journal[-1].title
 
 
-@pytest.mark.parametrize(("late_at", "timed"), [(60 * MS, True), (500 * MS, False)])
-def test_lateness_explains_what_came_soon_after_it_and_nothing_else(late_at: int, timed: bool) -> None:
+@pytest.mark.parametrize(("late_at", "punctual"), [(60 * MS, False), (500 * MS, True)])
+def test_lateness_explains_what_came_soon_after_it_and_nothing_else(late_at: int, punctual: bool) -> None:
     world = World(100 * MS, 150 * MS)
     world.incidents.late_limit = 8 * MS
     world.accounting.channels["can"].note(late_at - 10 * MS, 0)
@@ -182,4 +182,5 @@ def test_lateness_explains_what_came_soon_after_it_and_nothing_else(late_at: int
     world.accounting.channels["can"].note(600 * MS, 0)
     assert world.incidents.violated(violation(margin=-39.0)) is None
     error = world.incidents.decide()
-    assert isinstance(error, IntegrityError) and error.timed is timed
+    assert isinstance(error, IntegrityError) and error.timed
+    assert error.punctual is punctual and error.channel == "can"

@@ -24,6 +24,7 @@ class Far:
     def __init__(self, *, way: int, late: int) -> None:
         self.way, self.late = way, late
         self.status = Status.DONE
+        self.deaf = False
         self.loop = Loop()
         self.accounting = Accounting({"can": 0}, ["served vehicle"])
         line = SimpleNamespace(adapter=SimpleNamespace(send=self._send, spec="can"))
@@ -32,6 +33,8 @@ class Far:
     def _send(self, node: str, frame: Frame, sent: Callable[[Received], object]) -> None:
         request = Request.of(frame)
         assert request is not None
+        if self.deaf:
+            return
         sent(Received(self.loop.now, "can", frame, node))
         answer = Answer(request.operation, request.number, self.status, self.late / 1e9).frame()
         self.loop.after(self.way, lambda: self.served.hear(self.loop.now, answer))
@@ -59,6 +62,17 @@ class Far:
 )
 def test_it_is_as_late_as_it_says_or_as_its_answer_shows(way: int, late: int, known: int) -> None:
     assert Far(way=way, late=late).known() == known
+
+
+def test_what_was_told_before_frames_were_lost_takes_no_answer_of_a_later_question() -> None:
+    far = Far(way=MS, late=0)
+    far.deaf = True
+    far.loop.at(0, lambda: far.served.tell(Operation.PLANT, "supply_voltage", 6.0))
+    far.loop.run_until(MS)
+    far.served.forgive()
+    far.deaf = False
+    for _ in range(300):  # the numbers of requests come round
+        assert far.served.ask(Operation.PLANT_READ, "supply_voltage")[0] == 0.0
 
 
 def test_what_a_callback_tells_it_has_to_take() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,12 +13,14 @@ import pytest
 from harness.adapter.diagnosis import Diagnosis
 from harness.adapter.items import Error, Heard, Overrun, Trouble
 from harness.bench.accounting import Accounting
+from harness.bench.left_out import LeftOut
 from harness.errors import AdapterLost, Blocked, ExpectationFailed, Inconclusive, IntegrityError
 from harness.evidence.events import Claim, Event
 from harness.evidence.verdicts import Verdict
 from harness.frames import Frame
 from harness.pytest_support.bench_faults import explained, nobody_there
 from harness.pytest_support.open_world import OpenWorld, Share
+from harness.pytest_support.worlds import Worlds
 
 S, MS = 1_000_000_000, 1_000_000
 
@@ -29,10 +33,12 @@ class Bench:
         self.accounting = Accounting({"body": 50_000, "chassis": 50_000})
         self.journal: list[Event] = []
         self.instrument = ""
-        loop = SimpleNamespace(now=10 * S, failure=None)
-        file = SimpleNamespace(late_limit=8 * MS)
+        self.incidents: Any = SimpleNamespace(raised=[], doubts=[], collected=[])
+        self.now = 10 * S
+        loop = SimpleNamespace(now=10 * S, failure=None, interrupted=None, held=nullcontext)
+        blueprint = SimpleNamespace(file=SimpleNamespace(late_limit=8 * MS))
         self.world = SimpleNamespace(
-            live=self, accounting=self.accounting, used=set(used), loop=loop, blueprint=SimpleNamespace(file=file)
+            live=self, stopped=None, accounting=self.accounting, used=set(used), loop=loop, blueprint=blueprint
         )  # fmt: skip
         self.loop = loop
 
@@ -41,6 +47,12 @@ class Bench:
 
     def instrument_fault(self) -> str | None:
         return self.instrument or None
+
+    def attach_own(self) -> None:
+        """Nothing is watched."""
+
+    def attach(self, *watched: object, whole_run: bool) -> None:
+        """Nothing is watched."""
 
     @property
     def shares(self) -> list[Share]:
@@ -84,6 +96,68 @@ def test_an_unplugged_adapter_makes_no_checksum_wrong_but_lost_frames_make_a_cou
     assert explained(bench.shares, failure, [AdapterLost("the adapter is gone")]) is failure
     bench.body.take(Overrun(S, 1))
     assert isinstance(explained(bench.shares, failure), Blocked)
+
+
+def missing(channel: str, *, punctual: bool) -> IntegrityError:
+    error = IntegrityError("Lamps is missing", timed=True, channel=channel)
+    error.punctual = punctual
+    return error
+
+
+def test_an_unplugged_adapter_is_why_a_frame_is_missing_on_its_channel_whatever_the_test_used() -> None:
+    bench = Bench("body")
+    unplug(bench.chassis)
+    assert isinstance(explained(bench.shares, missing("chassis", punctual=True)), Blocked)
+    failure = missing("body", punctual=True)
+    assert explained(bench.shares, failure) is failure
+
+
+def test_a_bench_that_was_on_time_does_not_explain_a_missing_frame_by_lateness() -> None:
+    bench, failure = Bench("body"), missing("body", punctual=True)
+    late(bench, 9 * S)
+    assert explained(bench.shares, failure) is failure
+    assert isinstance(explained(bench.shares, missing("body", punctual=False)), Inconclusive)
+
+
+def test_a_broken_rest_bus_explains_what_the_device_did_but_no_checksum() -> None:
+    bench, doubt = Bench("body"), LeftOut()
+    doubt.cycles["body.Pedals"] = 3
+    red = explained(bench.shares, WRONG, doubts=[doubt])
+    assert isinstance(red, Inconclusive) and "3 of body.Pedals" in str(red) and "the lamp is off" in str(red)
+    failure = IntegrityError("Lamps has a wrong checksum")
+    assert explained(bench.shares, failure, doubts=[doubt]) is failure
+    assert explained(bench.shares, WRONG, doubts=[Inconclusive("a cycle cannot be told")]) is WRONG
+
+
+def test_an_incident_that_nothing_explains_outweighs_a_failure_that_something_does() -> None:
+    bench, wrong = Bench("body"), IntegrityError("Lamps has a wrong checksum")
+    late(bench, 9 * S)
+    bench.incidents.raised.append(wrong)
+    worlds = Worlds(Path("bench.toml"), 0)
+    worlds.shares = bench.shares
+    worlds._alive = [bench.shares[0].world]
+    assert worlds.judge(AssertionError("the lamp is off")) is wrong
+
+
+def test_what_only_stands_open_blocks_no_test_that_does_not_touch_it() -> None:
+    bench = Bench()
+    bench.body.complete(3 * S)
+    (share,) = bench.shares
+    other = Share(share.world, since=2 * S)
+    assert nobody_there([other]) is None
+    bench.journal.append(acted(9 * S))
+    assert isinstance(nobody_there([other]), Blocked)
+
+
+def test_a_test_inherits_neither_channels_nor_doubts() -> None:
+    bench = Bench("body")
+    bench.incidents.doubts.append(LeftOut())
+    worlds = Worlds(Path("bench.toml"), 0)
+    worlds._alive = [bench.shares[0].world]
+    worlds.begin()
+    assert not bench.world.used and not bench.incidents.doubts
+    assert [each.title[:22] for each in bench.journal] == ["before this test began"]
+    assert worlds.judge(None) is None
 
 
 def test_instruments_and_what_stopped_the_world_count_on_every_channel() -> None:
