@@ -23,7 +23,7 @@ from harness.frames import Frame
 from harness.loop import Loop, Owner
 from harness.wall import clock_ns
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 SPEC = AdapterSpec("can", "scripted", "here", 500_000)
 
 

@@ -202,7 +202,7 @@ def cost_s(cyclic: Literal["process", "kernel"]) -> float:
         world.wait_for(Sent, 50)
         assert adapter.pid is not None
         before, count = cpu_s(adapter.pid), len(world.of(Sent))
-        world.wait_for(Sent, count + 800)
+        world.wait_for(Sent, count + 300)
         used = (cpu_s(adapter.pid) - before) / (len(world.of(Sent)) - count)
         print(f"{cyclic}: {used * 1e6:.0f} µs a frame; {adapter.statistics().total}")
         assert world.of(Heard) == []
