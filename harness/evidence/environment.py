@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from harness.errors import ReportError
 from harness.evidence.record import WorldRecord
@@ -86,11 +87,10 @@ def check_results_folder(folder: Path) -> None:
 
     Raises :class:`~harness.errors.ReportError`.
     """
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
+        with TemporaryFile(dir=folder):  # of a name of its own: another run may try there, too
+            pass
     except OSError as error:
         reason = error.strerror or str(error)
         raise ReportError(f"results folder {folder} cannot be written: {reason}; name another one") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,12 @@ def test_a_results_folder_is_tried_out_and_left_clean(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match=r"results folder .*file cannot be written: .*; name another one"):
         check_results_folder(tmp_path / "file")
+
+
+def test_several_runs_may_try_out_one_folder_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(check_results_folder, [tmp_path] * 200))
+    assert os.listdir(tmp_path) == []
 
 
 def test_properties_are_escaped_and_on_one_line() -> None:
