@@ -215,7 +215,8 @@ def test_wrong_counter_is_not_forwarded(bench: Bench, message: str, offset: int)
     with bench.disturb(wrong):
         bench.wait(traffic.cycle + 5 * ms)
     assert wrong.spent is not None
-    assert forwarded(bench, message, Duration(wrong.spent))[0] is False  # a real bench disturbs perhaps not the next one
+    # A real bench may disturb a frame later than the next one.
+    assert forwarded(bench, message, Duration(wrong.spent))[0] is False
     bench.wait(4 * traffic.cycle)
     assert forwarded(bench, message, bench.now - 2 * traffic.cycle)[0]
 
