@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
+from hypothesis.errors import UnsatisfiedAssumption
 
 from harness.errors import HarnessError
 from harness.pytest_support.open_world import Share
@@ -32,7 +33,7 @@ class Ended(BaseException):
     """Ends a property at once; the reason is its cause.
 
     No ``Exception``, since those Hypothesis tries again and shrinks: a bench that cannot run an example will not run
-    a smaller one either.
+    a smaller one either, and on a real one no example comes again the same way.
     """
 
 
@@ -93,8 +94,13 @@ class Property:
         return f"--hypothesis-seed={drawn}" if drawn is not None else ""
 
     def reason(self, failure: BaseException | None) -> BaseException | None:
-        """What the test ends with: for a property that was ended at once, why."""
-        return failure.__cause__ if isinstance(failure, Ended) else failure
+        """What the test ends with: for a property that was ended at once, why, and in which example."""
+        if not isinstance(failure, Ended):
+            return failure
+        reason = failure.__cause__
+        if reason is not None and self.kept is not None:
+            reason.add_note(f"in the example {', '.join(f'{name}={text}' for name, text in self.kept.values.items())}")
+        return reason
 
     def parameters(self) -> dict[str, str]:
         """What a report shows: the number of examples, and the values of the kept one where it failed."""
@@ -115,23 +121,25 @@ class Property:
             if self.steps is not None:
                 self.steps.begin_example()
             failure: BaseException | None = None
+            rejected = False
             try:
                 inner(*args, **kwargs)
                 self.worlds.judge_example()
-            except HarnessError as error:
-                failure = error
-                if isinstance(error, AssertionError):
-                    raise
-                raise Ended from error
+            except UnsatisfiedAssumption:
+                rejected = True
+                raise
             except (Exception, pytest.fail.Exception) as error:
                 failure = error
+                broken = isinstance(error, HarnessError) and not isinstance(error, AssertionError)
+                if broken or self.worlds.live:
+                    raise Ended from error
                 raise
             finally:
                 told = self.steps.end_example() if self.steps is not None else None
-                if failure is not None or self.kept is None:
+                if failure is not None or (self.kept is None and not rejected):
                     values = {name: _shown(kwargs[name]) for name in drawn if name in kwargs}
                     self.kept = Example(values, failure is not None, list(self.worlds.shares), told)
-                self.worlds.keep_recordings([*long_lived, *self.kept.shares])
+                self.worlds.keep_recordings([*long_lived, *(self.kept.shares if self.kept is not None else ())])
 
         return example
 

@@ -259,6 +259,25 @@ def test_one_world_at_a_time(live: Project) -> None:
     assert "a world is open on bench 'mixed' already" in outcome.flat
 
 
+def test_a_failing_example_does_not_come_again_on_a_real_bench(live: Project) -> None:
+    outcome = judged(
+        live,
+        "from hypothesis import assume\n\n"
+        "COUNT = []\n\n"
+        "@given(st.integers(0, 9))\n"
+        "def test_a(open_bench, number):\n"
+        "    assume(number > 0)\n"
+        "    with open_bench() as bench:\n"
+        "        COUNT.append(number)\n"
+        "        bench.wait(5 * ms)\n"
+        "        assert len(COUNT) > 1, 'it came once'\n\n"
+        "def test_b():\n    assert len(COUNT) == 1\n",
+    )
+    assert verdicts(outcome)["test_a"] == "failed"
+    assert "it came once" in outcome.flat and "in the example number=" in outcome.flat and "Flaky" not in outcome.out
+    assert "1 failed, 1 passed" in outcome.flat, outcome.out
+
+
 def test_a_reset_that_failed_is_due_again(live: Project) -> None:
     reset = '[reset]\nby = "diagnostic"\nscope = "run"\nchannel = "can"\nid = 0x7E0\nanswer_id = 0x7E8\n'
     bench = (live.folder / "bench/mixed.toml").read_text()
