@@ -88,8 +88,9 @@ class Judge:
         watch = self._watch(predicate, since, edge=isinstance(after, Stimulus) and after.at < since)
         try:
             self._run(deadline, lambda: watch.satisfied_at is not None)
-            # What came a little late may have come in time.
-            self._run(deadline + self._uncertainty(since, deadline), lambda: watch.satisfied_at is not None)
+            if watch.satisfied_at is None:
+                # What came a little late may have come in time.
+                self._run(deadline + self._uncertainty(since, deadline), lambda: watch.satisfied_at is not None)
             at = deadline if watch.satisfied_at is None else watch.satisfied_at
             uncertainty = self._uncertainty(since, at)
             if watch.satisfied_at is None and uncertainty:

@@ -131,8 +131,9 @@ def test_short_overlap_overrides_nothing(bench: Bench, overlap: Duration, phase:
     bench.wait(phase)
     pressed = bench.set("BrakePedal", 30 * percent)
     bench.expect(bench.signal("BrakePedal") == 30, within=0 * ms)
+    assert pressed.delivered is not None
     # Set between two frames, so that the release is on the bus exactly so long after the press.
-    bench.wait(overlap - 5 * ms)
+    bench.wait(until=Duration(pressed.delivered) + overlap - 5 * ms)
     released = bench.set("BrakePedal", 0 * percent)
     bench.expect(bench.signal("BrakePedal") == 0, within=0 * ms)
     require_shorter(pressed, released, overlap + 8 * ms)
