@@ -65,6 +65,10 @@ class Blueprint:
     rules: list[MessageRule] = field(default_factory=list, repr=False, compare=False)
     """What the bus contract demands of each message; filled when it is first asked for."""
 
+    def channel(self, name: str) -> ChannelPlan:
+        """The channel of that name, which the bench file must have."""
+        return next(each for each in self.channels if each.name == name)
+
     @classmethod
     def load(cls, path: str | Path, *, code: bool = True) -> Blueprint:
         """Load a bench file and all that it names. Raises :class:`~harness.errors.ConfigError` with the place.

@@ -40,8 +40,7 @@ def note_left_out(missed: Missed, channel: ChannelPlan, limits: ContractLimits, 
     name, path = missed.message, f"{channel.name}.{missed.message}"
     plan = next((each for each in channel.plans.get(missed.node, ()) if each.message.name == name), None)
     cycle = (plan.cycle_ns or plan.fast_cycle_ns) if plan is not None else None
-    own = limits.cycle_of.get(path) or limits.cycle_of.get(name) or limits.cycles
-    if cycle and (missed.cycles + 1) * cycle <= own.gap(cycle)[1]:
+    if cycle and (missed.cycles + 1) * cycle <= limits.cycle_limits(path).gap(cycle)[1]:
         return
     doubt = next((each for each in doubts if isinstance(each, LeftOut)), None)
     if doubt is None:

@@ -119,9 +119,8 @@ class Rig:
 
     def _plans(self, channel: str) -> dict[str, tuple[MessagePlan, ...]]:
         """What the nodes that are not real send on a channel."""
-        plan = next(each for each in self.blueprint.channels if each.name == channel)
-        nodes = {node: plans for node, plans in plan.plans.items() if self.file.node(node).state is not NodeState.REAL}
-        return nodes
+        sent = self.blueprint.channel(channel).plans
+        return {node: plans for node, plans in sent.items() if self.file.node(node).state is not NodeState.REAL}
 
     def check(self) -> None:
         """A world is going to begin: see that the watchdog watches, open anew what was unplugged meanwhile, and let

@@ -122,7 +122,7 @@ def contract_checks(
         found += [Contents(rule, contents) for rule in rules]
     if not {"crc", "counter", "e2e"} <= limits.without:
         found += [
-            E2ECheck(rule, limits.e2e_limits(rule), limits.cycle_limits(rule).tolerance(rule.cycle_ns or 0))
+            E2ECheck(rule, limits.e2e_limits(rule.path), limits.cycle_limits(rule.path).tolerance(rule.cycle_ns or 0))
             for rule in rules
             if rule.protector is not None
         ]
@@ -163,7 +163,7 @@ def _cycle_checks(
     for rule in rules:
         if rule.cycle_ns:
             sleep = sleeps.get(rule.channel)
-            check = CycleCheck(rule, limits.cycle_limits(rule), sleep, judges="cycle" not in limits.without)
+            check = CycleCheck(rule, limits.cycle_limits(rule.path), sleep, judges="cycle" not in limits.without)
             if sleep is not None and not rule.follows:
                 sleep.listen_to(check)
             found.append(check)

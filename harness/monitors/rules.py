@@ -118,15 +118,13 @@ class ContractLimits:
     network_sleeps: bool = False
     without: frozenset[str] = frozenset()
 
-    def cycle_limits(self, rule: MessageRule) -> CycleLimits:
-        """The limits of one message's cycle."""
-        own = self.cycle_of.get(rule.path) or self.cycle_of.get(rule.message.name)
-        return own or self.cycles
+    def cycle_limits(self, path: str) -> CycleLimits:
+        """The limits of the cycle of one message, ``channel.Message``."""
+        return self.cycle_of.get(path) or self.cycle_of.get(path.partition(".")[2]) or self.cycles
 
-    def e2e_limits(self, rule: MessageRule) -> E2ELimits:
-        """The limits of one message's protection."""
-        own = self.e2e_of.get(rule.path) or self.e2e_of.get(rule.message.name)
-        return own or self.e2e
+    def e2e_limits(self, path: str) -> E2ELimits:
+        """The limits of the protection of one message, ``channel.Message``."""
+        return self.e2e_of.get(path) or self.e2e_of.get(path.partition(".")[2]) or self.e2e
 
 
 NOTHING: tuple[()] = ()

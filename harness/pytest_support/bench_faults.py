@@ -65,9 +65,7 @@ def _fault(shares: Sequence[Share], failure: BaseException, seen: Sequence[Harne
             reasons += [live.instrument_fault(), lost]
         reason = next(filter(None, reasons), None)
         if reason is not None:
-            blocked = Blocked(f"{reason}.\nThe test ended with: {failure}")
-            blocked.__cause__ = failure
-            return blocked
+            return _instead(Blocked(f"{reason}.\nThe test ended with: {failure}"), failure)
         for other in live.diagnoses(()):
             if other not in used and (reason := other.reason()) is not None:
                 _note(failure, f"something is wrong with a channel that this test does not use: {reason}")
@@ -88,7 +86,7 @@ def _lateness(shares: Sequence[Share], failure: BaseException) -> HarnessError |
         since = _matters_since(share, failure)
         late = excuse(accounting, limit, since, now)
         if late:
-            return _doubt(f"the test failed, but {late}", failure)
+            return _instead(Inconclusive(f"the test failed, but {late}.\nIt failed with: {failure}"), failure)
         if accounting.worst(share.since, since) > limit:
             _note(
                 failure,
@@ -103,17 +101,16 @@ def _left_out(failure: BaseException, doubts: Sequence[HarnessError]) -> Harness
     left_out = next((each for each in doubts if isinstance(each, LeftOut)), None)
     if left_out is None or not _is_red(failure) or is_of_a_frame(failure):
         return None
-    return _doubt(str(left_out), failure)
+    return _instead(Inconclusive(f"{left_out}.\nIt failed with: {failure}"), failure)
 
 
 def _is_red(failure: BaseException) -> bool:
     return verdict_of(failure) is Verdict.FAILED or isinstance(failure, pytest.fail.Exception)
 
 
-def _doubt(why: str, failure: BaseException) -> Inconclusive:
-    doubt = Inconclusive(f"{why}.\nIt failed with: {failure}")
-    doubt.__cause__ = failure
-    return doubt
+def _instead(error: HarnessError, failure: BaseException) -> HarnessError:
+    error.__cause__ = failure
+    return error
 
 
 def _matters_since(share: Share, failure: BaseException) -> int:

@@ -100,7 +100,7 @@ def _lines(chosen: argparse.Namespace, blueprint: Blueprint, stack: ExitStack) -
 
 def _served(blueprint: Blueprint, channel: str) -> frozenset[int]:
     """Keys of the identifiers that the simulated nodes send on a channel."""
-    plans = next(each for each in blueprint.channels if each.name == channel).plans
+    plans = blueprint.channel(channel).plans
     nodes = [node for node in plans if blueprint.file.node(node).state is NodeState.SIMULATED]
     return frozenset(plan.message.key for node in nodes for plan in plans[node])
 

@@ -168,6 +168,15 @@ def channel_process():
 """
 
 
+SHARED = """
+@pytest.fixture(scope='module')
+def shared(open_bench):
+    with open_bench() as bench:
+        yield bench
+
+"""
+
+
 def verdicts(outcome: Outcome) -> dict[str, str]:
     tests = json.loads((outcome.folder / "evidence.json").read_text())["tests"]
     return {each["node"].partition("::")[2]: each["verdict"] for each in tests}
@@ -247,11 +256,7 @@ def test_the_evidence_tells_how_exact_the_bench_was_and_how_it_was_left(live: Pr
 def test_one_world_at_a_time(live: Project) -> None:
     outcome = judged(
         live,
-        "@pytest.fixture(scope='module')\n"
-        "def shared(open_bench):\n"
-        "    with open_bench() as bench:\n"
-        "        yield bench\n\n"
-        "def test_a(shared):\n    shared.wait(5 * ms)\n\n"
+        SHARED + "def test_a(shared):\n    shared.wait(5 * ms)\n\n"
         "def test_b(shared, bench): pass\n\n"
         "def test_c(shared):\n    shared.wait(5 * ms)\n",
     )
@@ -324,11 +329,7 @@ def test_a_disturbance_is_given_the_time_that_a_real_channel_takes(live: Project
 def test_whoever_only_reads_in_a_world_that_stopped_in_an_earlier_test_is_blocked(live: Project) -> None:
     outcome = judged(
         live,
-        "@pytest.fixture(scope='module')\n"
-        "def shared(open_bench):\n"
-        "    with open_bench() as bench:\n"
-        "        yield bench\n\n"
-        "def test_a(shared):\n"
+        SHARED + "def test_a(shared):\n"
         "    shared.wait(50 * ms)\n"
         "    os.kill(channel_process(), signal.SIGKILL)\n"
         "    shared.wait(5 * s)\n\n"
